@@ -1,1 +1,3 @@
 //! Switchboard.
+
+pub mod phone;
