@@ -142,12 +142,12 @@ pub fn meant(tx: &mut Tx<'_>, project: &str, call: Option<&str>, room: Option<&s
 /// Keeps two doors from starting one call twice: whoever holds the names of a ring goes first. SQLite has one
 /// writer, so only PostgreSQL needs it.
 pub fn hold_names(tx: &mut Tx<'_>, project: &str, names: &[&str]) -> Result<()> {
-    if tx.engine() == super::Engine::Sqlite {
-        return Ok(());
-    }
-    for name in names {
-        let held = Sql { sqlite: "select $1", postgres: "select pg_advisory_xact_lock(hashtextextended($1, 0))" };
-        tx.execute(held, &[&format!("{project}/{name}")])?;
+    if tx.engine() == super::Engine::Postgres {
+        let names: Vec<_> = names.iter().map(|name| format!("{project}/{name}")).collect();
+        tx.execute(
+            "select pg_advisory_xact_lock(hashtextextended(name, 0)) from regexp_split_to_table($1, '\n') as name",
+            &[&names.join("\n")],
+        )?;
     }
     Ok(())
 }

@@ -100,7 +100,7 @@ fn campaign(row: &Row<'_>) -> Result<Campaign> {
 
 fn number(row: &Row<'_>) -> Result<(E164, Number)> {
     let text: String = row.get("number")?;
-    let number = E164::parse(&text)
+    let number = E164::exactly(&text)
         .ok_or_else(|| Error::Unexpected("phone_numbers holds a number that is not E.164".into()))?;
     Ok((number, Number { id: row.get("id")?, active: row.get("active")?, campaign: row.get("campaign_id")? }))
 }
