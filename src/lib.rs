@@ -1,4 +1,5 @@
 //! Switchboard.
 
 pub mod clock;
+pub mod db;
 pub mod ids;
