@@ -2,8 +2,10 @@
 //! so that ids sort by when they were made. Ids given from outside are kept as they are.
 
 use std::borrow::Borrow;
+use std::convert::Infallible;
 use std::fmt;
 use std::ops::Deref;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +56,14 @@ macro_rules! id {
         impl From<String> for $name {
             fn from(given: String) -> Self {
                 $name(given)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Infallible;
+
+            fn from_str(given: &str) -> Result<Self, Infallible> {
+                Ok($name(given.to_owned()))
             }
         }
 

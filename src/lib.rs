@@ -4,6 +4,7 @@
 //! [`http`] are the doors, [`db`] keeps everything, [`commands`] is what a person types.
 
 pub mod clock;
+pub mod db;
 pub mod ids;
 pub mod phone;
 
