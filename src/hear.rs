@@ -231,24 +231,28 @@ fn plan_of(call: &mut Call, with: &Hearing<'_>) -> Plan {
 }
 
 fn decide_on(tx: &mut Tx<'_>, call: &mut Call, with: &Hearing<'_>) -> db::Result<()> {
-    let in_use = if call.is_open() { in_use(tx, call, with.routing)? } else { InUse::default() };
+    let in_use = if call.is_open() { in_use(tx, &call.ring, with.routing, true)? } else { InUse::default() };
     let decision = decide::decide(&call.ring, &call.project, with.routing, in_use, with.now);
     call.decided(decision);
     Ok(())
 }
 
-/// Open calls of the tenant and the campaign, where a limit makes them matter; counted under their locks, the tenant
-/// first.
-pub fn in_use(tx: &mut Tx<'_>, call: &Call, routing: &Routing) -> db::Result<InUse> {
+/// Open calls of the tenant and the campaign, where a limit makes them matter. With `hold` nobody else counts them
+/// until the transaction ends.
+pub fn in_use(tx: &mut Tx<'_>, ring: &Ring, routing: &Routing, hold: bool) -> db::Result<InUse> {
     let mut in_use = InUse::default();
-    let number = decide::called(&call.ring, routing);
+    let number = decide::called(ring, routing);
     let Some(route) = number.as_ref().and_then(|number| routing.route(number)) else { return Ok(in_use) };
-    if route.tenant.max_concurrent.is_some() {
-        in_use.tenant = calls::open_of_tenant(tx, &route.tenant.id)?;
+    let tenant = route.tenant.max_concurrent.is_some().then_some(&route.tenant.id);
+    let limited = route.campaign.filter(|(_, campaign)| campaign.max_concurrent.is_some());
+    let campaign = limited.map(|(id, _)| id);
+    if hold {
+        calls::hold_capacity(tx, tenant, campaign)?;
     }
-    if let Some((id, campaign)) = route.campaign
-        && campaign.max_concurrent.is_some()
-    {
+    if let Some(id) = tenant {
+        in_use.tenant = calls::open_of_tenant(tx, id)?;
+    }
+    if let Some(id) = campaign {
         in_use.campaign = calls::open_of_campaign(tx, id)?;
     }
     Ok(in_use)

@@ -3,11 +3,9 @@
 //! In reading order: [`call`] holds the rules, [`hear`] takes a fact in, [`carry_out`] acts on what was decided,
 //! [`http`] are the doors, [`db`] keeps everything, [`commands`] is what a person types.
 
+pub mod call;
 pub mod clock;
 pub mod db;
+pub mod hear;
 pub mod ids;
 pub mod phone;
-
-pub mod call;
-pub mod db;
-pub mod hear;

@@ -244,13 +244,8 @@ fn insert_keys(tx: &mut Tx<'_>, call: &Call, keys: &Keys) -> Result<()> {
     Ok(())
 }
 
-/// Other open calls of a campaign, counted under a lock that lasts until this transaction ends.
+/// Open calls of a campaign.
 pub fn open_of_campaign(tx: &mut Tx<'_>, id: &CampaignId) -> Result<i64> {
-    lock_row(
-        tx,
-        Sql { sqlite: "select $1", postgres: "select 1 from campaigns where id = $1 for update" },
-        id,
-    )?;
     let count = tx.first(
         "select count(*) as open from calls where campaign_id = $1 and ended_at is null",
         &[id],
@@ -259,13 +254,8 @@ pub fn open_of_campaign(tx: &mut Tx<'_>, id: &CampaignId) -> Result<i64> {
     Ok(count.unwrap_or(0))
 }
 
-/// Other open calls of a tenant, counted under a lock that lasts until this transaction ends.
+/// Open calls of a tenant.
 pub fn open_of_tenant(tx: &mut Tx<'_>, id: &TenantId) -> Result<i64> {
-    lock_row(
-        tx,
-        Sql { sqlite: "select $1", postgres: "select 1 from tenants where id = $1 for update" },
-        id,
-    )?;
     let count = tx.first(
         "select count(*) as open from calls where tenant_id = $1 and ended_at is null",
         &[id],
@@ -274,9 +264,17 @@ pub fn open_of_tenant(tx: &mut Tx<'_>, id: &TenantId) -> Result<i64> {
     Ok(count.unwrap_or(0))
 }
 
-fn lock_row(tx: &mut Tx<'_>, sql: Sql, id: &str) -> Result<()> {
-    if tx.engine() == super::Engine::Postgres {
-        tx.execute(sql, &[&id])?;
+/// Whoever holds a tenant and a campaign counts their calls alone, until this transaction ends. Always the tenant
+/// first. SQLite has one writer, so only PostgreSQL needs it.
+pub fn hold_capacity(tx: &mut Tx<'_>, tenant: Option<&TenantId>, campaign: Option<&CampaignId>) -> Result<()> {
+    if tx.engine() == super::Engine::Sqlite {
+        return Ok(());
+    }
+    if let Some(tenant) = tenant {
+        tx.execute("select 1 from tenants where id = $1 for no key update", &[tenant])?;
+    }
+    if let Some(campaign) = campaign {
+        tx.execute("select 1 from campaigns where id = $1 for no key update", &[campaign])?;
     }
     Ok(())
 }
