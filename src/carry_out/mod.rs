@@ -2,9 +2,10 @@
 
 mod attending;
 mod listing;
-pub mod reconcile;
+mod reconcile;
 mod work;
 
+pub use listing::{attributes, metadata};
 pub use work::work;
 
 use tracing::Instrument as _;
