@@ -1,3 +1,4 @@
 //! Switchboard.
 
+pub mod config;
 pub mod phone;
