@@ -18,6 +18,9 @@ use crate::db::{self, Db};
 use crate::hear::{self, Heard, Hearing};
 use crate::metrics::Metrics;
 
+/// The LiveKit project that is meant where none is named.
+pub const DEFAULT_PROJECT: &str = "default";
+
 /// The running server. Clones are the same one.
 #[derive(Clone)]
 pub struct App(Arc<Inner>);
@@ -55,6 +58,8 @@ pub struct Doors {
     pub ask_timeout: Duration,
     /// Take webhooks without a signature.
     pub allow_unsigned: bool,
+    /// The project that is meant where none is named.
+    pub default_project: String,
 }
 
 /// One LiveKit project.

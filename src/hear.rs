@@ -69,7 +69,10 @@ pub fn hear(tx: &mut Tx<'_>, fact: &Fact, body: &str, with: &Hearing<'_>) -> db:
         What::Ended { call, .. } | What::CallerGone { call } => {
             let room = fact.room.as_ref().map(|room| room.name.as_str());
             let meant = calls::meant(tx, &fact.project, call.as_deref(), room)?;
-            in_calls(tx, fact, meant.into_iter().collect(), body, with)
+            // Such a fact has no id of its own: it is the same as another when it says the same of the same call.
+            let of = meant.as_deref().unwrap_or("nobody");
+            let fact = Fact { id: format!("{}@{of}", fact.id), ..fact.clone() };
+            in_calls(tx, &fact, meant.into_iter().collect(), body, with)
         }
         What::Joined(_) | What::Left(..) | What::Spoke(_) | What::RoomEnded | What::Noted => {
             let sid = fact.room.as_ref().and_then(|room| room.sid.as_deref());

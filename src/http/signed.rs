@@ -19,7 +19,7 @@ pub fn project(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<String, Pr
     let found = match (signature, authorization) {
         (Some(signature), _) => signature.to_str().ok().and_then(|text| by_hmac(app, text, body)),
         (None, Some(token)) => token.to_str().ok().and_then(|text| by_token(app, text, body)),
-        (None, None) if app.doors.allow_unsigned => Some(crate::config::DEFAULT_PROJECT.to_owned()),
+        (None, None) if app.doors.allow_unsigned => Some(app.doors.default_project.clone()),
         (None, None) => None,
     };
     found.ok_or(Problem::Unauthenticated)

@@ -29,7 +29,7 @@ pub async fn decide(State(app): State<App>, request: Request) -> Result<Response
     let (parts, body) = request.into_parts();
     let body = limits::body(body, ask::LARGEST).await?;
     let project = match signed::project(&app, &parts.headers, &body) {
-        Err(_) if is_from_here(peer, &parts.headers) => crate::config::DEFAULT_PROJECT.to_owned(),
+        Err(_) if is_from_here(peer, &parts.headers) => app.doors.default_project.clone(),
         signed => signed?,
     };
     let call = hypothetical(&app, project, ring(&body)?).await?;
