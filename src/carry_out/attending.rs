@@ -232,12 +232,12 @@ impl Seen<'_> {
     ) -> Result<(), Stop> {
         let (id, held) = (self.call.id.clone(), self.held.clone());
         let (routing, timing, now) = (self.app.routing(), self.app.timing, self.app.clock.now());
-        let changed = self.app.db.write(move |tx| {
+        let changed = self.app.db.write(move |tx| -> db::Result<_> {
             let Some(version) = jobs::renew(tx, job(&id), &held.holder, now)? else { return Ok(None) };
             let Some(mut call) = calls::locked(tx, &id)? else { return Ok(None) };
             let with = Hearing { routing: &routing, timing: &timing, now, holder: &held.holder };
             what(tx, &mut call, &with)?;
-            db::Result::Ok(Some((call, version)))
+            Ok(Some((call, version)))
         });
         let Some((call, version)) = changed.await? else { return Err(Stop::NotOurs) };
         self.call = call;
@@ -271,14 +271,14 @@ impl Seen<'_> {
         let (id, mut held) = (self.call.id.clone(), self.held.clone());
         let now = self.app.clock.now();
         let longest = if self.call.outcome.status == Status::Ringing { 1 } else { 30 };
-        let put_off = self.app.db.write(move |tx| {
+        let put_off = self.app.db.write(move |tx| -> db::Result<_> {
             let Some(version) = jobs::renew(tx, job(&id), &held.holder, now)? else { return Ok(None) };
             held.version = version;
             let failures = u32::try_from(jobs::failures(tx, job(&id))?).unwrap_or(u32::MAX).min(10);
             let wait = Duration::from_millis(100_u64 << failures).min(Duration::from_secs(longest));
             let at = now.saturating_add(wait);
             jobs::let_go(tx, job(&id), &held, Plan::At(at), true)?;
-            db::Result::Ok(Some(at))
+            Ok(Some(at))
         });
         match put_off.await {
             Ok(Some(at)) => self.app.wake_at(at),

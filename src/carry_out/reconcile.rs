@@ -220,7 +220,7 @@ impl Reconcile {
     async fn end(&self, call: &Call, found: &'static str) -> db::Result<()> {
         let (id, routing) = (call.id.clone(), self.app.routing());
         let (timing, now, me) = (self.app.timing, self.app.clock.now(), self.app.me().to_owned());
-        let ended = self.app.db.write(move |tx| {
+        let ended = self.app.db.write(move |tx| -> db::Result<_> {
             let Some(mut call) = calls::locked(tx, &id)? else { return Ok(None) };
             if !call.is_open() {
                 return Ok(None);
@@ -229,7 +229,7 @@ impl Reconcile {
             hear::act(tx, &mut call, Act::Reconciled, &with)?;
             // Whoever holds its job looks again; otherwise the loop finds it due at once.
             crate::db::jobs::plan(tx, job(&id), crate::db::jobs::Plan::At(now), &me, now)?;
-            db::Result::Ok(Some(call))
+            Ok(Some(call))
         });
         if let Some(call) = ended.await? {
             super::span_of(&call).in_scope(|| super::ended(&self.app, &call));

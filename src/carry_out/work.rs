@@ -68,7 +68,7 @@ async fn run_jobs(app: &App) {
 async fn take_due(app: &App, now: Timestamp) -> db::Result<Option<Timestamp>> {
     let (next, counts) = app
         .db
-        .read(move |tx| db::Result::Ok((jobs::next_due(tx, ATTEND)?, jobs::counts(tx, now, LATE)?)))
+        .read(move |tx| -> db::Result<_> { Ok((jobs::next_due(tx, ATTEND)?, jobs::counts(tx, now, LATE)?)) })
         .await?;
     app.metrics.jobs(counts.0, counts.1);
     if next.is_none_or(|next| next > now) {
@@ -126,12 +126,12 @@ async fn forget(app: &App) {
         let now = app.clock.now();
         let before = now.saturating_sub(app.keep_facts);
         let me = app.me().to_owned();
-        let forgotten = app.db.write(move |tx| {
+        let forgotten = app.db.write(move |tx| -> db::Result<_> {
             if !leases::take(tx, "forget", &me, now, FORGET_EVERY)? {
                 return Ok(0);
             }
             let facts = facts::forget(tx, before, FORGET_AT_ONCE)?;
-            db::Result::Ok(facts.max(changes::forget(tx, before, FORGET_AT_ONCE)?))
+            Ok(facts.max(changes::forget(tx, before, FORGET_AT_ONCE)?))
         });
         let more = match forgotten.await {
             Ok(forgotten) => i64::try_from(forgotten).is_ok_and(|forgotten| forgotten == FORGET_AT_ONCE),

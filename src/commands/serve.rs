@@ -133,13 +133,13 @@ pub fn timing(config: &Config) -> Timing {
 
 /// Every tenant's rules, and the newest change they have.
 async fn load_routing(db: &Db) -> db::Result<(Routing, i64)> {
-    db.report(|tx| {
+    db.report(|tx| -> db::Result<_> {
         let seen = changes::last(tx)?;
         let mut snapshot = Routing::default();
         for tenant in routing::load(tx, None)? {
             snapshot.replace(&tenant.id.clone(), Some(tenant));
         }
-        db::Result::Ok((snapshot, seen))
+        Ok((snapshot, seen))
     })
     .await
 }

@@ -53,11 +53,11 @@ async fn asked(app: App, request: Request) -> Result<Call, Problem> {
 
 /// Asked again: the answer that was given.
 async fn earlier(app: &App, project: String, keys: Keys) -> Result<Call, Problem> {
-    let found = app.db.read(move |tx| {
+    let found = app.db.read(move |tx| -> db::Result<_> {
         let Some(id) = calls::find(tx, &project, &keys, None, true)? else { return Ok(None) };
         calls::by_id(tx, &id)
     });
-    db::Result::Ok(found.await?)?.ok_or(Problem::Busy)
+    found.await?.ok_or(Problem::Busy)
 }
 
 fn differs(id: &CallId) -> Problem {

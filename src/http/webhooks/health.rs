@@ -5,7 +5,6 @@ use axum::extract::State;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::db;
 use crate::http::problem::Problem;
 
 /// Alive.
@@ -18,6 +17,6 @@ pub async fn ready(State(app): State<App>) -> Result<Json<Value>, Problem> {
     if app.stop().is_cancelled() {
         return Err(Problem::Busy);
     }
-    app.db.read(|tx| tx.first("select 1 as one", &[], |_| db::Result::Ok(()))).await?;
+    app.db.read(|tx| tx.first("select 1 as one", &[], |_| Ok(()))).await?;
     Ok(Json(json!({ "status": "ready" })))
 }
