@@ -11,8 +11,8 @@ A behaviour: {"connect_after": seconds, "mute": true, "act": as above, "act_afte
 The first job gets the first behaviour, and so on; the last one stays. A worker with a `load`
 refuses jobs from 0.7 on, as in production; one without takes every job however busy the machine is.
 
-Jobs run in threads. `agent.py --processes SERVE` runs the one worker that SERVE (the object above)
-tells of with a process for each job, so that one can be killed; its jobs cannot be told anything later.
+Jobs run in threads. `agent.py --processes` runs one worker, the one of its first `serve`, with a process
+for each job, so that one can be killed; its jobs all get the first behaviour and cannot be told anything.
 
 Tells: ready, registered, job, connected, published, acting, left (the job's room is over for it).
 """
@@ -22,7 +22,6 @@ import json
 import math
 import os
 import sys
-import time
 
 from lines import commands, say, tone
 from livekit import api, rtc
@@ -54,10 +53,15 @@ class Agent:
         over = asyncio.Event()
 
         def gone(reason):
-            self.say("left", reason=REASONS.get(reason, str(reason)))
-            over.set()
+            if not over.is_set():
+                over.set()
+                self.say("left", reason=REASONS.get(reason, str(reason)))
+
+        async def shut_down(_reason):
+            gone(rtc.DisconnectReason.CLIENT_INITIATED)  # its event comes too late when the leaving is ours
 
         self.ctx.room.on("disconnected", gone)
+        self.ctx.add_shutdown_callback(shut_down)
         await self.ctx.connect()
         self.say("connected", identity=self.ctx.room.local_participant.identity)
         voice = None if self.behaviour.get("mute") else asyncio.create_task(self.speak())
@@ -146,13 +150,15 @@ async def attend_in_process(ctx: JobContext):
     await Agent(ctx, order, (order.get("jobs") or [{}])[0]).attend()
 
 
-async def processes(order):
+async def processes():
+    told = commands()
+    say("ready")
+    if (order := await told.get()) is None:
+        return
     os.environ["SERVE"] = json.dumps(order)
     server = server_for(order, JobExecutorType.PROCESS, lambda: order.get("load") or 0.0)
     server.rtc_session(attend_in_process, agent_name=order["name"])
-    say("ready")
     running = asyncio.create_task(serve(server, order))
-    told = commands()
     while (command := await told.get()) is not None and command["do"] != "stop":
         pass
     try:
@@ -186,7 +192,4 @@ async def threads():
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--processes"]:
-        asyncio.run(processes(json.loads(sys.argv[2])))
-    else:
-        asyncio.run(threads())
+    asyncio.run(processes() if sys.argv[1:] == ["--processes"] else threads())
