@@ -21,6 +21,7 @@ import asyncio
 import json
 import math
 import os
+import signal
 import sys
 
 from lines import commands, say, tone
@@ -151,6 +152,7 @@ async def attend_in_process(ctx: JobContext):
 
 
 async def processes():
+    os.setpgid(0, 0)
     told = commands()
     say("ready")
     if (order := await told.get()) is None:
@@ -161,12 +163,8 @@ async def processes():
     running = asyncio.create_task(serve(server, order))
     while (command := await told.get()) is not None and command["do"] != "stop":
         pass
-    try:
-        await asyncio.wait_for(server.aclose(), 5)
-    except asyncio.TimeoutError:
-        pass
-    running.cancel()
-    os._exit(0)
+    del running
+    os.killpg(0, signal.SIGKILL)  # with every job: one that outlives its worker stays in its room
 
 
 async def threads():

@@ -92,6 +92,13 @@ impl Drop for Helper {
     fn drop(&mut self) {
         lock(&self.stdin).take();
         let mut child = lock(&self.child);
+        // Closing its stdin ends it with all that it started; killing it would leave those.
+        for _ in 0..100 {
+            if matches!(child.try_wait(), Ok(Some(_)) | Err(_)) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
         child.kill().ok();
         child.wait().ok();
     }

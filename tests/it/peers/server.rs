@@ -198,7 +198,8 @@ fn config(port: u16, webhook_urls: &[&str]) -> String {
 }
 
 /// The shell ends the server when its own stdin closes, so that none is left when the test process is killed.
-const KEEPER: &str = r#"exec 3<&0
+/// It minds no signal: livekit-server would let its rooms come to an end first.
+const KEEPER: &str = r#"trap '' INT TERM HUP; exec 3<&0
 "$0" --config livekit.yaml </dev/null 3<&- & server=$!
 (cat <&3 >/dev/null; kill -9 $server) &
 wait $server"#;
