@@ -89,7 +89,7 @@ pub fn find(tx: &mut Tx<'_>, project: &str, keys: &Keys, room: Option<&Room>, as
                  and calls.ended_at is null
              union all
              select calls.id as call_id, 2 as rank from calls where calls.room_name = $4 and calls.project = $1
-                 and calls.ended_at is null and (calls.room_sid is null) <> ($5 = 1)
+                 and calls.ended_at is null and (calls.room_sid is null) <> (cast($5 as bigint) = 1)
          ) as found order by rank, call_id limit 1",
         &[&project, &call, &full, &room, &i64::from(asked)],
         |row| row.get("call_id"),

@@ -120,7 +120,7 @@ pub fn let_go(tx: &mut Tx<'_>, name: Name<'_>, held: &Held, plan: Plan, failed: 
         Plan::Now | Plan::At(_) => {
             let at = if let Plan::At(at) = plan { at } else { Timestamp::MIN };
             tx.execute(
-                "update jobs set due_at = $1, holder = null, failures = case when $2 = 1 then failures + 1 else 0 end
+                "update jobs set due_at = $1, holder = null, failures = case when cast($2 as bigint) = 1 then failures + 1 else 0 end
                  where kind = $3 and subject = $4 and holder = $5 and version = $6",
                 &[&at, &i64::from(failed), &name.kind, &name.subject, &held.holder, &held.version],
             )?
