@@ -1,4 +1,5 @@
 //! Switchboard.
 
 pub mod config;
+pub mod http;
 pub mod phone;

@@ -1,0 +1,4 @@
+//! HTTP: what all doors share.
+
+pub mod problem;
+pub mod request_id;
