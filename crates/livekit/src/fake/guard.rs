@@ -43,6 +43,9 @@ pub(super) fn granted(
     let claims = token::verify(credentials, token, now_unix).map_err(|refused| match refused {
         Refused::OtherKey => format!("invalid API key: {}", token::issuer(token).unwrap_or_default()),
         Refused::NotAToken | Refused::Missing => "invalid authorization token".to_owned(),
+        Refused::Signature => {
+            format!("invalid token: {token}, error: token signature is invalid: signature is invalid")
+        }
         other => format!("invalid token: {token}, error: {other}"),
     })?;
     let video = claims.get("video").cloned().unwrap_or_default();

@@ -17,7 +17,8 @@ pub struct Timing {
     pub agent_join: Duration,
     /// From an agent being in the room to its voice being published.
     pub agent_publish: Duration,
-    /// How long making the list of running agents takes. A dispatch made meanwhile shows its job only then.
+    /// How long making the list of running agents takes. A dispatch made meanwhile is taken at once, but shows
+    /// its job only then, and deleting it is of no effect before.
     pub agent_list: Duration,
     /// How long that list is used; a worker that registers ends it sooner.
     pub agent_list_age: Duration,

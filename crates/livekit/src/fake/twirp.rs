@@ -9,6 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use rand::seq::SliceRandom as _;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -81,15 +82,16 @@ async fn receive(
         Ok(grants) => grants,
         Err(message) => return (StatusCode::UNAUTHORIZED, message).into_response(),
     };
+    let path = format!("/twirp/{service}/{method}");
     let content_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let is_json = match content_type.split(';').next().unwrap_or_default().trim() {
         "application/json" => true,
         "application/protobuf" => false,
-        _ => return bad_route(&format!("unexpected Content-Type: {content_type:?}")),
+        _ => return bad_route(&verb, &path, &format!("unexpected Content-Type: {content_type:?}")),
     };
     if verb != Method::POST {
-        return bad_route(&format!("unsupported method \"{verb}\" (only POST is allowed)"));
+        return bad_route(&verb, &path, &format!("unsupported method \"{verb}\" (only POST is allowed)"));
     }
     // What was received is carried out even if the caller does not wait for the answer.
     let (done, answer) = tokio::sync::oneshot::channel();
@@ -98,8 +100,10 @@ async fn receive(
     answer.await.unwrap_or_else(|_| failed().into_response())
 }
 
-fn bad_route(message: &str) -> Response {
-    Refusal(404, "bad_route", message.to_owned()).into_response()
+fn bad_route(verb: &Method, path: &str, message: &str) -> Response {
+    let meta = json!({ "twirp_invalid_route": format!("{verb} {path}") });
+    let body = json!({ "code": "bad_route", "msg": message, "meta": meta }).to_string();
+    (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
 
 async fn serve(incoming: Incoming) -> Response {
@@ -114,7 +118,11 @@ async fn serve(incoming: Incoming) -> Response {
         ("livekit.AgentDispatchService", "CreateDispatch") => incoming.answer(create_dispatch).await,
         ("livekit.AgentDispatchService", "DeleteDispatch") => incoming.answer(delete_dispatch).await,
         ("livekit.AgentDispatchService", "ListDispatch") => incoming.answer(list_dispatch).await,
-        (service, method) => bad_route(&format!("no handler for path \"/twirp/{service}/{method}\"")),
+        ("livekit.RoomService" | "livekit.AgentDispatchService", method) => {
+            let path = format!("/twirp/{}/{method}", incoming.service);
+            bad_route(&Method::POST, &path, &format!("no handler for path {path:?}"))
+        }
+        _ => (StatusCode::NOT_FOUND, "404 page not found\n").into_response(),
     }
 }
 
@@ -288,11 +296,13 @@ async fn list_dispatch(
     grants.manage(&request.room)?;
     served(&world, &request.room).await?;
     let asked = |id: &str| request.dispatch_id.is_empty() || request.dispatch_id == id;
-    let agent_dispatches = world.look(|state| {
+    let mut agent_dispatches: Vec<_> = world.look(|state| {
         let dispatches = state.rooms.get(&request.room).map(|room| room.dispatches.as_slice());
         let asked = dispatches.unwrap_or_default().iter().filter(|dispatch| asked(&dispatch.wire.id));
         asked.map(super::room::RoomDispatch::shown).collect()
     });
+    // livekit-server gives them in another order each time.
+    agent_dispatches.shuffle(&mut rand::rng());
     Ok(Dispatches { agent_dispatches })
 }
 

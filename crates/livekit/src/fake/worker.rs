@@ -226,7 +226,8 @@ impl World {
         order: CreateDispatch,
     ) -> Option<wire::Dispatch> {
         let jobs_shown_at = self.list_agents(state);
-        let anybody = state.workers.iter().any(|worker| worker.name == order.agent_name);
+        let named = |worker: &&Arc<Shared>| worker.name == order.agent_name;
+        let anybody = state.workers.iter().filter(named).any(|worker| worker.takes_one_more());
         let room = state.rooms.get_mut(room)?;
         let wire = wire::Dispatch {
             id: random_id("AD_"),
@@ -247,7 +248,7 @@ impl World {
             deleted: deleted.clone(),
         };
         room.dispatches.push(RoomDispatch { wire: wire.clone(), jobs_shown_at, deleted });
-        // Where nobody of that name is registered now, nothing happens, and never will.
+        // Where nobody of that name can take it now, nothing happens, and never will.
         if anybody {
             self.tasks.spawn(launch.run());
         }
@@ -271,14 +272,18 @@ impl World {
         })
     }
 
-    /// Takes a dispatch back; its agent has to go.
+    /// Takes a dispatch back; its agent has to go, once LiveKit knows its job.
     pub(super) fn delete_dispatch(&self, room: &str, id: &str) -> Option<wire::Dispatch> {
         self.change(|state| {
             let dispatches = &mut state.rooms.get_mut(room)?.dispatches;
             let index = dispatches.iter().position(|dispatch| dispatch.wire.id == id)?;
             let dispatch = dispatches.remove(index);
-            dispatch.deleted.cancel();
-            Some(dispatch.shown())
+            let shown = dispatch.shown();
+            self.tasks.spawn(async move {
+                tokio::time::sleep_until(dispatch.jobs_shown_at).await;
+                dispatch.deleted.cancel();
+            });
+            Some(shown)
         })
     }
 
@@ -288,7 +293,7 @@ impl World {
         let now = Instant::now();
         let listed_at = state.agents_listed_at.filter(|at| now - *at <= self.timing.agent_list_age);
         let listed_at = *state.agents_listed_at.insert(listed_at.unwrap_or(now));
-        listed_at + self.timing.agent_list
+        (listed_at + self.timing.agent_list).max(now + self.timing.selection)
     }
 }
 

@@ -121,6 +121,20 @@ async fn a_job_is_hidden_while_livekit_makes_its_list_of_agents() {
 }
 
 #[tokio::test]
+async fn a_dispatch_deleted_while_its_job_is_hidden_brings_its_agent_first() {
+    let hidden = Duration::from_millis(400);
+    let setup = Setup::timed(Timing { agent_list: hidden, ..crate::quick() }).await;
+    let _worker = setup.lk.worker("sales", Behaviour::answers());
+    let phone = setup.ringing().await;
+    let dispatched = tokio::time::Instant::now();
+    let id = setup.dispatch("sales", phone.room()).await;
+    setup.client.delete_dispatch(phone.room(), &id).await.expect("deleted");
+    assert!(phone.answered().await);
+    setup.hook.hears("participant_left agent").await;
+    assert!(dispatched.elapsed() >= hidden);
+}
+
+#[tokio::test]
 async fn a_dispatch_makes_the_room_and_an_agent_alone_is_a_ghost() {
     let setup = Setup::quick().await;
     let _worker = setup.lk.worker("sales", Behaviour::answers());
