@@ -21,8 +21,8 @@ macro_rules! migrations {
     ($($name:literal),* $(,)?) => {
         &[$(Migration {
             name: $name,
-            sqlite: include_str!(concat!("../../migrations/sqlite/", $name, ".sql")),
-            postgres: include_str!(concat!("../../migrations/postgres/", $name, ".sql")),
+            sqlite: include_str!(concat!("../../../migrations/sqlite/", $name, ".sql")),
+            postgres: include_str!(concat!("../../../migrations/postgres/", $name, ".sql")),
         }),*]
     };
 }
@@ -139,3 +139,6 @@ fn missing(tx: &mut Tx<'_>, all: &'static [Migration]) -> Result<&'static [Migra
     }
     Ok(&all[done.len()..])
 }
+
+#[cfg(test)]
+mod tests;
