@@ -23,7 +23,8 @@ impl<T: lite::FromSql + for<'r> pg::FromSql<'r>> Column for T {}
 
 type Boxed = Box<dyn StdError + Sync + Send>;
 
-/// Lets types with `as_str()` and `FromStr` be bound and read as text: ids, and enums with their words.
+/// Lets types with `as_str()` and `FromStr` be bound and read as text: ids, and enums with their words. The
+/// table files use it as it is, without importing it.
 macro_rules! text_column {
     ($($type:ty),+ $(,)?) => {$(
         impl rusqlite::ToSql for $type {
@@ -68,8 +69,6 @@ macro_rules! text_column {
         }
     )+};
 }
-pub(crate) use text_column;
-
 text_column!(TenantId, CampaignId, AgentId, NumberId, TrunkId, CallId, LeadId, JobId);
 
 impl rusqlite::ToSql for Timestamp {

@@ -7,6 +7,7 @@
 //! In a closure there is no blocking, no `write` inside, no `begin`, `commit` or `pragma`, and no deleting
 //! of many rows at once. Its body is best a named function, so that its error type is known.
 
+#[macro_use]
 mod column;
 mod error;
 pub mod migrate;
@@ -28,8 +29,6 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 
-#[expect(unused_imports, reason = "for the enums of the table files")]
-pub(crate) use column::text_column;
 pub use column::{Bind, Column, Json};
 pub use error::{Error, PostgresError, Result};
 pub use notice::{Notice, Notices};

@@ -9,9 +9,9 @@ use crate::clock::Timestamp;
 use crate::ids::{CallId, TenantId};
 
 /// A database of a test's own, with a table `t`.
-pub(super) struct Fresh {
-    pub(super) options: Options,
-    pub(super) db: Db,
+struct Fresh {
+    options: Options,
+    db: Db,
     _folder: Option<tempfile::TempDir>,
 }
 
@@ -33,7 +33,7 @@ impl Fresh {
     }
 
     /// On SQLite first, then on PostgreSQL if there is one to test with.
-    pub(super) async fn both(change: impl Fn(&mut Options)) -> Vec<Fresh> {
+    async fn both(change: impl Fn(&mut Options)) -> Vec<Fresh> {
         let folder = tempfile::tempdir().unwrap();
         let mut options = Options::new(format!("file:{}/t.db", folder.path().display()));
         change(&mut options);
@@ -561,3 +561,4 @@ async fn a_large_write_may_take_longer_than_a_small_one() {
 
 mod engines;
 mod killed;
+mod migrations;

@@ -1,7 +1,9 @@
+//! Migrations: once each, by however many processes, and nothing else than what was released.
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::super::tests::Fresh;
+use super::super::migrate::{ALL, Migration, run_these};
 use super::*;
 
 const fn step(name: &'static str, sql: &'static str) -> Migration {
