@@ -1,5 +1,17 @@
-//! Switchboard.
+//! Switchboard: the inbound-call control plane for voice AI agents.
+//!
+//! In reading order: [`call`] holds the rules, [`hear`] takes a fact in, [`carry_out`] acts on what was decided,
+//! [`http`] are the doors, [`db`] keeps everything, [`commands`] is what a person types.
 
+pub mod app;
+pub mod call;
+pub mod carry_out;
 pub mod clock;
+pub mod commands;
+pub mod config;
 pub mod db;
+pub mod hear;
+pub mod http;
 pub mod ids;
+pub mod metrics;
+pub mod phone;

@@ -23,8 +23,7 @@ impl<T: lite::FromSql + for<'r> pg::FromSql<'r>> Column for T {}
 
 type Boxed = Box<dyn StdError + Sync + Send>;
 
-/// Lets types with `as_str()` and `FromStr` be bound and read as text: ids, and enums with their words. The
-/// table files use it as it is, without importing it.
+/// Lets types with `as_str()` and `FromStr` be bound and read as text: ids, and enums with their words.
 macro_rules! text_column {
     ($($type:ty),+ $(,)?) => {$(
         impl rusqlite::ToSql for $type {

@@ -7,15 +7,21 @@
 //! In a closure there is no blocking, no `write` inside, no `begin`, `commit` or `pragma`, and no deleting
 //! of many rows at once. Its body is best a named function, so that its error type is known.
 
-#[macro_use]
+pub mod calls;
+pub mod changes;
 mod column;
 mod error;
+pub mod facts;
+pub mod jobs;
+pub mod leads;
+pub mod leases;
 pub mod migrate;
 mod notice;
 mod observe;
 mod options;
 mod postgres;
 mod queue;
+pub mod routing;
 mod sql;
 mod sqlite;
 #[cfg(test)]

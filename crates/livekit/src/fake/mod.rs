@@ -1,0 +1,1 @@
+//! A LiveKit to test against.

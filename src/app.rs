@@ -1,0 +1,184 @@
+//! What everything shares: settings, database, clock, routing, LiveKit projects, metrics, and the stop.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::call::attend::Timing;
+use crate::call::fact::Fact;
+use crate::call::routing::Routing;
+use crate::clock::{Clock, Timestamp};
+use crate::db::{self, Db};
+use crate::hear::{self, Heard, Hearing};
+use crate::metrics::Metrics;
+
+/// The LiveKit project that is meant where none is named.
+pub const DEFAULT_PROJECT: &str = "default";
+
+/// The running server. Clones are the same one.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// The database.
+    pub db: Db,
+    /// The only source of the time.
+    pub clock: Clock,
+    /// The LiveKit projects by name.
+    pub projects: BTreeMap<String, Project>,
+    /// How long things may take.
+    pub timing: Timing,
+    /// Reconcile looks this often.
+    pub reconcile_every: Duration,
+    /// Facts and changes are kept this long.
+    pub keep_facts: Duration,
+    /// How the doors behave.
+    pub doors: Doors,
+    /// Who has which number.
+    pub routing: Routing,
+    /// The newest change that `routing` has.
+    pub routing_seen: i64,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+/// How the doors behave.
+#[derive(Clone, Debug)]
+pub struct Doors {
+    /// Requests under way at once; one more is refused.
+    pub max_in_flight: usize,
+    /// An Ask is answered within this, or refused.
+    pub ask_timeout: Duration,
+    /// Take webhooks without a signature.
+    pub allow_unsigned: bool,
+    /// The project that is meant where none is named.
+    pub default_project: String,
+}
+
+/// One LiveKit project.
+#[derive(Clone, Debug)]
+pub struct Project {
+    /// What its webhooks and askers sign with.
+    pub credentials: livekit::Credentials,
+    /// How to reach it; none where it only signs (no URL was given).
+    pub client: Option<livekit::Client>,
+}
+
+struct Inner {
+    parts: Parts,
+    routing: RwLock<Arc<Routing>>,
+    me: String,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    wake: Notify,
+    wakes_at: AtomicI64,
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0.parts
+    }
+}
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(mut parts: Parts) -> App {
+        let routing = RwLock::new(Arc::new(std::mem::take(&mut parts.routing)));
+        let me = crate::ids::new("proc", parts.clock.now());
+        App(Arc::new(Inner {
+            parts,
+            routing,
+            me,
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            wake: Notify::new(),
+            wakes_at: AtomicI64::new(i64::MAX),
+        }))
+    }
+
+    /// Who has which number, as of now.
+    pub fn routing(&self) -> Arc<Routing> {
+        self.0.routing.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts a newer snapshot in place.
+    pub fn set_routing(&self, routing: Routing) {
+        *self.0.routing.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routing);
+    }
+
+    /// This process, among replicas.
+    pub fn me(&self) -> &str {
+        &self.0.me
+    }
+
+    /// Set when the server is to stop.
+    pub fn stop(&self) -> &CancellationToken {
+        &self.0.stop
+    }
+
+    /// Runs a task that a graceful stop waits for.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.tasks.spawn(task);
+    }
+
+    /// Stops: no new work is begun, what runs may finish within `grace`; jobs stay in their table.
+    pub async fn shut_down(&self, grace: Duration) {
+        self.0.stop.cancel();
+        self.0.tasks.close();
+        if tokio::time::timeout(grace, self.0.tasks.wait()).await.is_err() {
+            tracing::warn!("stopped with work unfinished; its jobs stay in the table");
+        }
+        self.db.close().await;
+    }
+
+    /// Hears one fact, which came in these words; Ok once it is on disk.
+    pub async fn hear(&self, fact: Fact, body: String) -> db::Result<Heard> {
+        let holder = crate::ids::new(self.me(), self.clock.now());
+        let (fact, body) = (Arc::new(fact), Arc::new(body));
+        // Two doors at once: the second meets the first one's key, undoes itself and runs again.
+        for _ in 0..2 {
+            match self.hear_once(fact.clone(), body.clone(), holder.clone()).await {
+                Err(db::Error::Duplicate) => {}
+                other => return other,
+            }
+        }
+        self.hear_once(fact, body, holder).await
+    }
+
+    async fn hear_once(&self, fact: Arc<Fact>, body: Arc<String>, holder: String) -> db::Result<Heard> {
+        let (routing, timing, now) = (self.routing(), self.timing, self.clock.now());
+        self.db
+            .write(move |tx| {
+                let with = Hearing { routing: &routing, timing: &timing, now, holder: &holder };
+                hear::hear(tx, &fact, &body, &with)
+            })
+            .await
+    }
+
+    /// Has the job loop look again no later than at `at`.
+    pub fn wake_at(&self, at: Timestamp) {
+        if at.micros() < self.0.wakes_at.load(Ordering::Acquire) {
+            self.0.wake.notify_one();
+        }
+    }
+
+    /// Waits until `at`, or until a job is due earlier.
+    pub(crate) async fn sleep_until(&self, at: Timestamp) {
+        self.0.wakes_at.store(at.micros(), Ordering::Release);
+        tokio::select! {
+            () = self.clock.sleep_until(at) => {}
+            () = self.0.wake.notified() => {}
+            () = self.0.stop.cancelled() => {}
+        }
+        self.0.wakes_at.store(i64::MIN, Ordering::Release);
+    }
+}

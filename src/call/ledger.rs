@@ -1,0 +1,220 @@
+//! The ledger: what the evidence and the decision say of a call. One function, [`outcome`], so that the same
+//! facts give the same call in whatever order they came.
+
+use crate::clock::Timestamp;
+
+use super::decide::{Decision, Verdict};
+use super::evidence::{Act, Evidence};
+use super::fact::{Fact, Leave, Leg, Ring, What, Why};
+use super::{Call, EndReason, Outcome, Status};
+
+impl Call {
+    /// Takes in one fact; whether anything that can be seen from outside changed.
+    pub fn hear(&mut self, fact: &Fact) -> bool {
+        if let What::Rang(ring) | What::CallerLeft(ring, _) = &fact.what {
+            self.ring.merge(ring);
+        }
+        self.evidence.take(fact);
+        self.conclude()
+    }
+
+    /// Takes in something we did or found ourselves; whether anything that can be seen changed.
+    pub fn act(&mut self, act: Act, at: Timestamp) -> bool {
+        self.evidence.act(act, at);
+        self.conclude()
+    }
+
+    /// Takes the decision; whether anything that can be seen changed.
+    pub fn decided(&mut self, decision: Decision) -> bool {
+        self.decision = Some(decision);
+        self.conclude();
+        true
+    }
+
+    fn conclude(&mut self) -> bool {
+        let before = std::mem::replace(
+            &mut self.outcome,
+            outcome(&self.evidence, &self.ring, self.decision.as_ref()),
+        );
+        before != self.outcome
+    }
+}
+
+impl Ring {
+    /// What several tellings of one ring say together: each field the least of those told, flags if any says so.
+    fn merge(&mut self, told: &Ring) {
+        fn least<T: Ord + Clone>(kept: &mut Option<T>, told: &Option<T>) {
+            if let Some(told) = told
+                && kept.as_ref().is_none_or(|kept| told < kept)
+            {
+                *kept = Some(told.clone());
+            }
+        }
+        least(&mut self.keys.call, &told.keys.call);
+        least(&mut self.keys.full, &told.keys.full);
+        least(&mut self.keys.participant, &told.keys.participant);
+        least(&mut self.keys.twilio, &told.keys.twilio);
+        least(&mut self.trunk, &told.trunk);
+        least(&mut self.at, &told.at);
+        least(&mut self.identity, &told.identity);
+        prefer(&mut self.called, &told.called);
+        prefer(&mut self.caller, &told.caller);
+        self.asked |= told.asked;
+        self.routed_static |= told.routed_static;
+        self.active |= told.active;
+    }
+}
+
+/// Of two ways to write a number the one with a `+`, so that it does not matter which door was first.
+fn prefer(kept: &mut String, told: &str) {
+    let rank = |text: &str| (text.is_empty(), !text.starts_with('+'));
+    if (rank(told), told) < (rank(kept), kept.as_str()) {
+        told.clone_into(kept);
+    }
+}
+
+/// Where a call stands.
+pub fn outcome(evidence: &Evidence, ring: &Ring, decision: Option<&Decision>) -> Outcome {
+    let rang_at = evidence.rang_at.or(ring.at).unwrap_or(Timestamp::EPOCH);
+    let mut outcome = Outcome {
+        status: Status::Ringing,
+        end_reason: None,
+        rang_at,
+        answered_at: None,
+        ended_at: None,
+        duration: None,
+    };
+    if let Some(Decision { verdict: Verdict::Reject { reason }, .. }) = decision {
+        outcome.status = Status::Rejected;
+        outcome.end_reason = Some(*reason);
+        outcome.ended_at = Some(rang_at);
+        outcome.duration = Some(0);
+        return outcome;
+    }
+    let end = End::of(evidence).map(|end| (end, end.at().max(rang_at)));
+    outcome.answered_at = answered_at(evidence, end.map(|(_, at)| at)).map(|at| at.max(rang_at));
+    match end {
+        None if outcome.answered_at.is_some() => outcome.status = Status::InProgress,
+        None => {}
+        Some((end, at)) => {
+            let reason = end.reason(outcome.answered_at.is_some(), evidence);
+            outcome.status = reason.status();
+            outcome.end_reason = Some(reason);
+            outcome.ended_at = Some(at);
+            let talked = outcome.answered_at.map_or(0, |answered| at.whole_seconds_since(answered));
+            outcome.duration = Some(evidence.told_duration.unwrap_or(talked));
+        }
+    }
+    outcome
+}
+
+/// When it was answered: the earliest audio by anybody but the caller, or the leg seen answered. Audio that came
+/// after the caller had left (a late agent) answers nobody.
+fn answered_at(evidence: &Evidence, ended_at: Option<Timestamp>) -> Option<Timestamp> {
+    let in_time = |at: &Timestamp| ended_at.is_none_or(|end| *at <= end);
+    let heard = evidence.first_voice().filter(in_time);
+    let seen = evidence.active_at.map(|at| ended_at.map_or(at, |end| at.min(end)));
+    if let Some(at) = heard.into_iter().chain(seen).min() {
+        return Some(at);
+    }
+    if let (Some(end), Some(duration)) = (ended_at, evidence.told_duration)
+        && evidence.told_ended_at.is_some()
+    {
+        let duration = std::time::Duration::from_secs(duration.max(0).unsigned_abs());
+        return Some(end.saturating_sub(duration));
+    }
+    let left_active = evidence.caller_left.as_ref().is_some_and(|left| left.leg == Some(Leg::Active));
+    if left_active || evidence.told_ended_at.is_some() {
+        // Answered, and nobody told us when: not before the first who could have, at the latest at the end.
+        let came = evidence.others().filter_map(|(_, guest)| guest.joined_at).filter(in_time).min();
+        return came.or(ended_at);
+    }
+    None
+}
+
+/// What ended a call, the best-informed teller first.
+#[derive(Copy, Clone)]
+enum End<'e> {
+    CallerLeft(&'e Leave),
+    ToldCallerGone(Timestamp),
+    ToldEnded(Timestamp),
+    Act(Act, Timestamp),
+    RoomEnded(Timestamp),
+}
+
+impl<'e> End<'e> {
+    fn of(evidence: &'e Evidence) -> Option<End<'e>> {
+        let ours = |weak: bool| {
+            evidence
+                .acts
+                .iter()
+                .filter(move |(act, _)| matches!(act, Act::Reconciled | Act::NeverEnded) == weak)
+                .min_by_key(|(act, at)| (**at, **act))
+                .map(|(act, at)| End::Act(*act, *at))
+        };
+        evidence
+            .caller_left
+            .as_ref()
+            .map(End::CallerLeft)
+            .or(evidence.told_caller_gone_at.map(End::ToldCallerGone))
+            .or(evidence.told_ended_at.map(End::ToldEnded))
+            .or_else(|| ours(false))
+            .or(evidence.room_ended_at.map(End::RoomEnded))
+            .or_else(|| ours(true))
+    }
+
+    fn at(self) -> Timestamp {
+        match self {
+            End::CallerLeft(leave) => leave.at,
+            End::ToldCallerGone(at) | End::ToldEnded(at) | End::Act(_, at) | End::RoomEnded(at) => at,
+        }
+    }
+
+    fn reason(self, answered: bool, evidence: &Evidence) -> EndReason {
+        let by_caller = if answered { EndReason::CallerHungUp } else { EndReason::CallerGaveUp };
+        match self {
+            End::CallerLeft(leave) => caller_left(leave, answered, evidence),
+            End::ToldCallerGone(_) => by_caller,
+            End::ToldEnded(_) => EndReason::Ended,
+            End::Act(Act::GaveUp, _) if answered => EndReason::Ended,
+            End::Act(act, _) => act.reason(),
+            End::RoomEnded(_) if answered => EndReason::Ended,
+            End::RoomEnded(_) => EndReason::RingTimeout,
+        }
+    }
+}
+
+impl Act {
+    /// The reason this act gives a call.
+    pub const fn reason(self) -> EndReason {
+        match self {
+            Act::GaveUp => EndReason::AgentNeverJoined,
+            Act::AgentHungUp => EndReason::AgentHungUp,
+            Act::AgentLost => EndReason::AgentLost,
+            Act::Reconciled => EndReason::Reconciled,
+            Act::NeverEnded => EndReason::NeverEnded,
+        }
+    }
+}
+
+/// How the caller's leg tells what happened on the wire. LiveKit closes the leg in the same way for a CANCEL, a
+/// BYE and a timeout; the leg's last state tells them apart.
+fn caller_left(leave: &Leave, answered: bool, evidence: &Evidence) -> EndReason {
+    let ours = [Act::AgentHungUp, Act::AgentLost, Act::GaveUp];
+    let ours = ours.into_iter().find(|act| evidence.acts.contains_key(act)).map(Act::reason);
+    match (leave.why, leave.leg) {
+        (_, Some(Leg::Hangup)) if answered => EndReason::CallerHungUp,
+        (_, Some(Leg::Hangup)) => EndReason::CallerGaveUp,
+        (Why::PutOut, _) => match ours {
+            // Audio that came just before we put the caller out makes it an answered call.
+            Some(EndReason::AgentNeverJoined) if answered => EndReason::Ended,
+            Some(reason) => reason,
+            None if answered => EndReason::AgentHungUp,
+            None => EndReason::PlatformError,
+        },
+        (Why::Itself, Some(Leg::Ringing)) if !answered => EndReason::RingTimeout,
+        (Why::Itself, _) if answered => EndReason::CallerHungUp,
+        (Why::Itself, _) => EndReason::CallerGaveUp,
+        (Why::Broke | Why::Moved | Why::Vanished, _) => EndReason::PlatformError,
+    }
+}

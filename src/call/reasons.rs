@@ -1,0 +1,169 @@
+//! The closed table of how a call can end.
+
+use serde::{Deserialize, Serialize};
+
+/// Where a call stands.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// The caller hears ringback.
+    Ringing,
+    /// Somebody answered.
+    InProgress,
+    /// Answered and over.
+    Completed,
+    /// Nobody answered.
+    Missed,
+    /// We refused it.
+    Rejected,
+    /// It broke.
+    Failed,
+}
+
+impl Status {
+    /// The word on the wire and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Status::Ringing => "ringing",
+            Status::InProgress => "in_progress",
+            Status::Completed => "completed",
+            Status::Missed => "missed",
+            Status::Rejected => "rejected",
+            Status::Failed => "failed",
+        }
+    }
+
+    /// Every status, in the order of a call's life.
+    pub const ALL: [Status; 6] = [
+        Status::Ringing,
+        Status::InProgress,
+        Status::Completed,
+        Status::Missed,
+        Status::Rejected,
+        Status::Failed,
+    ];
+
+    /// The status with this word.
+    pub fn parse(word: &str) -> Option<Status> {
+        Status::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+}
+
+/// Who ended a call.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    /// The person who rang.
+    Caller,
+    /// The agent who answered.
+    Agent,
+    /// Switchboard.
+    Us,
+    /// The carrier, LiveKit, or the network.
+    Platform,
+}
+
+impl EndedBy {
+    /// The word on the wire and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            EndedBy::Caller => "caller",
+            EndedBy::Agent => "agent",
+            EndedBy::Us => "us",
+            EndedBy::Platform => "platform",
+        }
+    }
+}
+
+macro_rules! end_reasons {
+    ($($variant:ident $word:literal $status:ident $by:ident $sip:expr, $text:literal;)+) => {
+        /// Why a call ended. The table in the source is the only place that knows what each one means.
+        #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum EndReason {
+            $(#[doc = $text] $variant,)+
+        }
+
+        impl EndReason {
+            /// Every reason, in the table's order.
+            pub const ALL: &'static [EndReason] = &[$(EndReason::$variant),+];
+
+            /// The word on the wire and in the database.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(EndReason::$variant => $word,)+ }
+            }
+
+            /// The status a call with this reason has.
+            pub const fn status(self) -> Status {
+                match self { $(EndReason::$variant => Status::$status,)+ }
+            }
+
+            /// Who ended it.
+            pub const fn ended_by(self) -> EndedBy {
+                match self { $(EndReason::$variant => EndedBy::$by,)+ }
+            }
+
+            /// The SIP status an asker is told (RFC 3261 §21), where the call was refused.
+            pub const fn sip_status(self) -> Option<u16> {
+                match self { $(EndReason::$variant => $sip,)+ }
+            }
+
+            /// A sentence for a person.
+            pub const fn describe(self) -> &'static str {
+                match self { $(EndReason::$variant => $text,)+ }
+            }
+        }
+    };
+}
+
+end_reasons! {
+    CallerHungUp "caller_hung_up" Completed Caller None, "the caller hung up";
+    AgentHungUp "agent_hung_up" Completed Agent None, "the agent ended the call";
+    Transferred "transferred" Completed Agent None, "the caller was transferred";
+    Ended "ended" Completed Platform None, "the call ended; nobody said who ended it";
+    CallerGaveUp "caller_gave_up" Missed Caller None, "the caller hung up before anybody answered";
+    AgentNeverJoined "agent_never_joined" Missed Us None, "no agent answered in time";
+    RingTimeout "ring_timeout" Missed Platform None, "the platform ended the ringing";
+    UnknownNumber "unknown_number" Rejected Us Some(404), "nobody has the number that was dialled";
+    NumberInactive "number_inactive" Rejected Us Some(404), "the number that was dialled is switched off";
+    UnknownTrunk "unknown_trunk" Rejected Us Some(403), "the call came over a trunk that is not ours";
+    TenantInactive "tenant_inactive" Rejected Us Some(480), "the tenant is switched off";
+    CampaignPaused "campaign_paused" Rejected Us Some(480), "the campaign is paused";
+    CampaignFull "campaign_full" Rejected Us Some(486), "the campaign has all the calls it takes at once";
+    TenantFull "tenant_full" Rejected Us Some(486), "the tenant has all the calls it takes at once";
+    AgentLost "agent_lost" Failed Platform None, "the agent was lost and could not be replaced";
+    PlatformError "platform_error" Failed Platform None, "the platform dropped the call";
+    Reconciled "reconciled" Failed Platform None, "its room was gone and nobody had said so";
+    NeverEnded "never_ended" Failed Platform None, "nobody ever said that it ended";
+}
+
+impl EndReason {
+    /// The reason with this word.
+    pub fn parse(word: &str) -> Option<EndReason> {
+        EndReason::ALL.iter().copied().find(|reason| reason.as_str() == word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_is_found_by_its_word_and_says_the_same_in_json() {
+        for reason in EndReason::ALL {
+            assert_eq!(EndReason::parse(reason.as_str()), Some(*reason));
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+        }
+        for status in Status::ALL {
+            assert_eq!(Status::parse(status.as_str()), Some(status));
+            assert_eq!(serde_json::to_value(status).unwrap(), status.as_str());
+        }
+    }
+
+    #[test]
+    fn only_refusals_have_a_sip_status() {
+        for reason in EndReason::ALL {
+            assert_eq!(reason.sip_status().is_some(), reason.status() == Status::Rejected, "{reason:?}");
+        }
+    }
+}

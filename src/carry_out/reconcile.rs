@@ -1,0 +1,246 @@
+//! Compares the ledger with the rooms at LiveKit: a lost webhook still gets its caller answered, its call ended, its
+//! ghost room cleared. One replica at a time, by a lease.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use livekit::{Kind, Participant, Room};
+
+use crate::app::App;
+use crate::call::Call;
+use crate::call::evidence::{Act, Presence};
+use crate::call::fact::{Fact, Leave, What, Why};
+use crate::clock::Timestamp;
+use crate::db::{self, calls, leases};
+use crate::hear::{self, Heard, Hearing, job};
+use crate::http::webhooks::words;
+
+use super::attending;
+
+/// What is found missing is believed when it is missing this often in a row.
+const TWICE: u8 = 2;
+/// A room that holds no call of ours is looked into in its first rounds, and rarely after that.
+const FIRST_LOOKS: u32 = 3;
+const RARELY: u32 = 6;
+
+/// Starts reconcile for every project that can be reached.
+pub(super) fn start(app: &App) {
+    for (project, of) in &app.projects {
+        let Some(client) = of.client.clone() else { continue };
+        let (app, project) = (app.clone(), project.clone());
+        let looking = app.clone();
+        app.spawn(async move { Reconcile::new(looking, project, client).run().await });
+    }
+}
+
+/// What reconcile remembers of earlier rounds.
+struct Reconcile {
+    app: App,
+    project: String,
+    client: livekit::Client,
+    /// How often in a row something was missing, by what it is.
+    missing: HashMap<String, u8>,
+    /// How often a room without a call of ours was seen, by sid.
+    strange: HashMap<String, u32>,
+}
+
+impl Reconcile {
+    fn new(app: App, project: String, client: livekit::Client) -> Reconcile {
+        Reconcile { app, project, client, missing: HashMap::new(), strange: HashMap::new() }
+    }
+
+    async fn run(mut self) {
+        let every = self.app.reconcile_every;
+        while !self.app.stop().is_cancelled() {
+            if self.is_ours(every * 3).await
+                && let Err(error) = self.round().await
+            {
+                tracing::warn!(%error, project = self.project, "reconcile could not finish; it goes on next time");
+            }
+            tokio::select! {
+                () = self.app.clock.sleep(every) => {}
+                () = self.app.stop().cancelled() => {}
+            }
+        }
+        let (name, me) = (self.lease(), self.app.me().to_owned());
+        let given_back = self.app.db.write(move |tx| leases::give_back(tx, &name, &me)).await;
+        if let Err(error) = given_back {
+            tracing::debug!(%error, "the reconcile lease runs out by itself");
+        }
+    }
+
+    fn lease(&self) -> String {
+        format!("reconcile/{}", self.project)
+    }
+
+    async fn is_ours(&self, lasts: Duration) -> bool {
+        let (name, me, now) = (self.lease(), self.app.me().to_owned(), self.app.clock.now());
+        let taken = self.app.db.write(move |tx| leases::take(tx, &name, &me, now, lasts)).await;
+        taken.unwrap_or_else(|error| {
+            tracing::warn!(%error, "the reconcile lease could not be taken");
+            false
+        })
+    }
+
+    /// Open calls are read first: a room that is made afterwards cannot be missed.
+    async fn round(&mut self) -> anyhow::Result<()> {
+        let project = self.project.clone();
+        let open = self.app.db.report(move |tx| calls::open_with_room(tx, &project)).await?;
+        let rooms = self.client.list_rooms(&[]).await?;
+        let rooms: HashMap<&str, &Room> = rooms.iter().map(|room| (room.sid.as_str(), room)).collect();
+        let mut still_missing = HashMap::new();
+        let mut known = HashSet::new();
+        for call in &open {
+            let Some(sid) = call.evidence.room_sid.as_deref() else { continue };
+            known.insert(sid);
+            if rooms.contains_key(sid) {
+                self.compare(call, &mut still_missing).await?;
+            } else if self.is_missing(&call.id, &mut still_missing) {
+                self.end(call, "lost_call").await?;
+            }
+        }
+        self.missing = still_missing;
+        self.strange.retain(|sid, _| rooms.contains_key(sid.as_str()));
+        for room in rooms.values().filter(|room| !known.contains(room.sid.as_str())) {
+            let looks = self.strange.entry(room.sid.clone()).or_insert(0);
+            *looks += 1;
+            if *looks <= FIRST_LOOKS || looks.is_multiple_of(RARELY) {
+                self.strange_room(room).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_missing(&self, what: &str, still: &mut HashMap<String, u8>) -> bool {
+        let times = self.missing.get(what).copied().unwrap_or(0).saturating_add(1);
+        still.insert(what.to_owned(), times);
+        times >= TWICE
+    }
+
+    /// A call whose room is there: who is in it?
+    async fn compare(&mut self, call: &Call, still: &mut HashMap<String, u8>) -> anyhow::Result<()> {
+        let Some(name) = call.room() else { return Ok(()) };
+        let there = self.client.list_participants(name).await?;
+        let caller = there.iter().find(|participant| is_caller(call, participant));
+        match caller {
+            None => {
+                if self.is_missing(&call.id, still) {
+                    self.end(call, "lost_caller").await?;
+                }
+            }
+            Some(caller) if words::is_active(caller) && call.evidence.active_at.is_none() => {
+                self.seen_ring(name, call.evidence.room_sid.as_deref(), caller, "active").await?;
+            }
+            Some(_) => {}
+        }
+        for other in there.iter().filter(|participant| !is_caller(call, participant)) {
+            self.seen_guest(call, name, other).await?;
+        }
+        let gone = call.evidence.others().filter(|(sid, guest)| {
+            guest.left.is_none() && !there.iter().any(|participant| participant.sid == **sid)
+        });
+        for (sid, guest) in gone {
+            if self.is_missing(sid, still) {
+                self.gone_guest(call, name, sid, guest).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn seen_guest(&self, call: &Call, room: &str, other: &Participant) -> db::Result<()> {
+        let now = self.app.clock.now();
+        if !call.evidence.guests.contains_key(&other.sid) {
+            let what = What::Joined(words::guest(other));
+            self.hear(call, room, (&other.sid, "joined"), what, now).await?;
+        }
+        let voice = other.tracks.iter().find(|track| words::is_audio(track));
+        if let Some(track) = voice
+            && !call.evidence.voices.contains_key(&other.sid)
+        {
+            let at = track.published_at_micros.map_or(now, Timestamp::from_micros);
+            self.hear(call, room, (&other.sid, "spoke"), What::Spoke(words::guest(other)), at).await?;
+        }
+        Ok(())
+    }
+
+    async fn gone_guest(&self, call: &Call, room: &str, sid: &str, guest: &Presence) -> db::Result<()> {
+        let now = self.app.clock.now();
+        let who = words::known_guest(sid, guest);
+        let leave = Leave { at: now, why: Why::Vanished, leg: None };
+        self.hear(call, room, (sid, "gone"), What::Left(who, leave), now).await
+    }
+
+    async fn hear(
+        &self,
+        call: &Call,
+        room: &str,
+        (sid, seen): (&str, &str),
+        what: What,
+        at: Timestamp,
+    ) -> db::Result<()> {
+        let room_sid = call.evidence.room_sid.as_deref();
+        self.take_in(words::seen(&self.project, (room, room_sid), (sid, seen), what, at)).await
+    }
+
+    async fn take_in(&self, fact: Fact) -> db::Result<()> {
+        let room = fact.room.as_ref().map(|room| (fact.project.clone(), room.name.clone()));
+        let body = serde_json::json!({ "seen": fact.id }).to_string();
+        let heard = self.app.hear(fact, body).await?;
+        if matches!(heard, Heard::Calls(_)) {
+            self.app.metrics.reconciled("lost_webhook");
+        }
+        super::carry_out(&self.app, heard, room);
+        Ok(())
+    }
+
+    async fn seen_ring(
+        &self,
+        room: &str,
+        sid: Option<&str>,
+        caller: &Participant,
+        seen: &str,
+    ) -> db::Result<()> {
+        let at = self.app.clock.now();
+        let ring = What::Rang(Box::new(words::ring(caller)));
+        self.take_in(words::seen(&self.project, (room, sid), (&caller.sid, seen), ring, at)).await
+    }
+
+    /// A room that no open call of ours stands for: a caller nobody told us of, a ghost, or not ours at all.
+    async fn strange_room(&self, room: &Room) -> anyhow::Result<()> {
+        let there = self.client.list_participants(&room.name).await?;
+        for caller in there.iter().filter(|participant| words::is_ring(participant)) {
+            self.seen_ring(&room.name, Some(&room.sid), caller, "ringing").await?;
+        }
+        if there.iter().all(|participant| participant.kind == Kind::Agent) {
+            attending::clear_ghost(&self.app, &self.project, &room.name).await;
+        }
+        Ok(())
+    }
+
+    async fn end(&self, call: &Call, found: &'static str) -> db::Result<()> {
+        let (id, routing) = (call.id.clone(), self.app.routing());
+        let (timing, now, me) = (self.app.timing, self.app.clock.now(), self.app.me().to_owned());
+        let ended = self.app.db.write(move |tx| -> db::Result<_> {
+            let Some(mut call) = calls::locked(tx, &id)? else { return Ok(None) };
+            if !call.is_open() {
+                return Ok(None);
+            }
+            let with = Hearing { routing: &routing, timing: &timing, now, holder: &me };
+            hear::act(tx, &mut call, Act::Reconciled, &with)?;
+            // Whoever holds its job looks again; otherwise the loop finds it due at once.
+            crate::db::jobs::plan(tx, job(&id), crate::db::jobs::Plan::At(now), &me, now)?;
+            Ok(Some(call))
+        });
+        if let Some(call) = ended.await? {
+            super::span_of(&call).in_scope(|| super::ended(&self.app, &call));
+            self.app.metrics.reconciled(found);
+            self.app.wake_at(now);
+        }
+        Ok(())
+    }
+}
+
+fn is_caller(call: &Call, participant: &Participant) -> bool {
+    call.evidence.callers.contains(&participant.sid)
+        || call.ring.keys.call.as_deref().is_some_and(|key| participant.attribute("sip.callID") == Some(key))
+}

@@ -1,0 +1,149 @@
+//! The loop that takes up jobs when they are due, and the chores of a running server.
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::call::routing::Routing;
+use crate::clock::Timestamp;
+use crate::db::{self, changes, facts, jobs, leases, routing};
+use crate::hear::ATTEND;
+use crate::ids::{CallId, TenantId};
+
+use super::{attending, reconcile};
+
+/// Jobs of other replicas and of crashed ones are looked for this often.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Jobs taken up at once; the rest are taken in the next round.
+const AT_ONCE: i64 = 64;
+/// Configuration changed by another process is picked up within this.
+const ROUTING_EVERY: Duration = Duration::from_millis(250);
+/// A job this much overdue is counted as late.
+const LATE: Duration = Duration::from_secs(2);
+/// How often what is past its retention is forgotten, and how much at a time.
+const FORGET_EVERY: Duration = Duration::from_secs(600);
+const FORGET_AT_ONCE: i64 = 1000;
+
+/// Starts everything that runs besides the doors.
+pub fn work(app: &App) {
+    for task in [Task::Jobs, Task::Routing, Task::Forgetting] {
+        let worker = app.clone();
+        app.spawn(async move { task.run(&worker).await });
+    }
+    reconcile::start(app);
+}
+
+#[derive(Copy, Clone)]
+enum Task {
+    Jobs,
+    Routing,
+    Forgetting,
+}
+
+impl Task {
+    async fn run(self, app: &App) {
+        match self {
+            Task::Jobs => run_jobs(app).await,
+            Task::Routing => follow_routing(app).await,
+            Task::Forgetting => forget(app).await,
+        }
+    }
+}
+
+async fn run_jobs(app: &App) {
+    while !app.stop().is_cancelled() {
+        let now = app.clock.now();
+        let due = match take_due(app, now).await {
+            Ok(due) => due,
+            Err(error) => {
+                tracing::warn!(%error, "due jobs could not be taken");
+                Some(now.saturating_add(LOOK_EVERY))
+            }
+        };
+        let latest = now.saturating_add(LOOK_EVERY);
+        app.sleep_until(due.map_or(latest, |due| due.min(latest))).await;
+    }
+}
+
+/// Takes up what is due; when the next is.
+async fn take_due(app: &App, now: Timestamp) -> db::Result<Option<Timestamp>> {
+    let (next, counts) = app
+        .db
+        .read(move |tx| -> db::Result<_> { Ok((jobs::next_due(tx, ATTEND)?, jobs::counts(tx, now, LATE)?)) })
+        .await?;
+    app.metrics.jobs(counts.0, counts.1);
+    if next.is_none_or(|next| next > now) {
+        return Ok(next);
+    }
+    let holder = crate::ids::new(app.me(), now);
+    let taken = app.db.write(move |tx| jobs::take(tx, ATTEND, &holder, now, AT_ONCE)).await?;
+    for (subject, held, _) in taken {
+        let worker = app.clone();
+        app.spawn(async move { attending::take_up(&worker, CallId::from(subject), held).await });
+    }
+    // Another round at once: there may be more than fit into one.
+    Ok(Some(now))
+}
+
+/// Picks up what other processes changed in the routing.
+async fn follow_routing(app: &App) {
+    let mut notices = app.db.notifications();
+    let mut seen = app.routing_seen;
+    while !app.stop().is_cancelled() {
+        match reload_changed(app, seen).await {
+            Ok(now_at) => seen = now_at,
+            Err(error) => tracing::warn!(%error, "the routing could not be looked after"),
+        }
+        let at = app.clock.now().saturating_add(ROUTING_EVERY);
+        tokio::select! {
+            () = app.clock.sleep_until(at) => {}
+            _ = notices.next() => {}
+            () = app.stop().cancelled() => {}
+        }
+    }
+}
+
+/// Reloads the tenants that changed after `seen`; the newest change it saw.
+async fn reload_changed(app: &App, seen: i64) -> db::Result<i64> {
+    let changed = app.db.read(move |tx| changes::of_routing(tx, seen)).await?;
+    let Some(newest) = changed.last().map(|change| change.seq) else { return Ok(seen) };
+    let mut tenants: Vec<TenantId> = changed.into_iter().map(|change| change.subject.into()).collect();
+    tenants.sort();
+    tenants.dedup();
+    let mut next = Routing::clone(&app.routing());
+    for tenant in tenants {
+        let id = tenant.clone();
+        let rules = app.db.report(move |tx| routing::load(tx, Some(&id))).await?;
+        next.replace(&tenant, rules.into_iter().next());
+    }
+    app.set_routing(next);
+    tracing::debug!("the routing changed and was loaded again");
+    Ok(newest)
+}
+
+/// Forgets facts and changes past their retention, a little at a time, on one replica.
+async fn forget(app: &App) {
+    while !app.stop().is_cancelled() {
+        let now = app.clock.now();
+        let before = now.saturating_sub(app.keep_facts);
+        let me = app.me().to_owned();
+        let forgotten = app.db.write(move |tx| -> db::Result<_> {
+            if !leases::take(tx, "forget", &me, now, FORGET_EVERY)? {
+                return Ok(0);
+            }
+            let facts = facts::forget(tx, before, FORGET_AT_ONCE)?;
+            Ok(facts.max(changes::forget(tx, before, FORGET_AT_ONCE)?))
+        });
+        let more = match forgotten.await {
+            Ok(forgotten) => i64::try_from(forgotten).is_ok_and(|forgotten| forgotten == FORGET_AT_ONCE),
+            Err(error) => {
+                tracing::warn!(%error, "what is past its retention could not be forgotten");
+                false
+            }
+        };
+        let pause = if more { LOOK_EVERY } else { FORGET_EVERY };
+        tokio::select! {
+            () = app.clock.sleep(pause) => {}
+            () = app.stop().cancelled() => {}
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! `serve`: the doors, the jobs, reconcile; until told to stop.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use secrecy::ExposeSecret as _;
+use tokio::net::TcpListener;
+
+use crate::app::{App, DEFAULT_PROJECT, Doors, Parts, Project};
+use crate::call::attend::Timing;
+use crate::call::routing::Routing;
+use crate::carry_out;
+use crate::clock::Clock;
+use crate::config::{Config, LiveKitConfig};
+use crate::db::{self, Db, changes, migrate, routing};
+use crate::http;
+use crate::metrics::{self, Metrics};
+
+/// Serves until `stop` completes. `listening` is told the address once requests are taken.
+pub async fn serve(
+    config: &Config,
+    clock: Clock,
+    stop: impl Future<Output = ()> + Send,
+    listening: impl FnOnce(SocketAddr, &App) + Send,
+) -> anyhow::Result<()> {
+    let app = open(config, clock).await?;
+    let listener = TcpListener::bind(config.server.address())
+        .await
+        .with_context(|| format!("cannot listen on {} (server.listen, server.port)", config.server.address()))?;
+    if config.metrics.enabled {
+        serve_metrics(config, &app).await?;
+    }
+    carry_out::work(&app);
+    let address = listener.local_addr()?;
+    listening(address, &app);
+    let doors = http::router(&app).into_make_service_with_connect_info::<SocketAddr>();
+    let stopping = app.stop().clone();
+    let asked_to = async move {
+        stop.await;
+        stopping.cancel();
+    };
+    let served = axum::serve(listener, doors).with_graceful_shutdown(app.stop().clone().cancelled_owned());
+    let grace = config.server.shutdown_grace;
+    let finished = async {
+        tokio::join!(asked_to, async {
+            app.stop().cancelled().await;
+        });
+        tokio::time::sleep(grace).await;
+    };
+    tokio::select! {
+        done = async { served.await } => done.context("the HTTP server stopped")?,
+        () = finished => tracing::warn!("stopped while requests were still running"),
+    }
+    app.shut_down(grace).await;
+    Ok(())
+}
+
+async fn serve_metrics(config: &Config, app: &App) -> anyhow::Result<()> {
+    let listen = config.metrics.listen;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen} (metrics.listen)"))?;
+    let (router, stop) = (metrics::router(app.metrics.clone()), app.stop().clone());
+    app.spawn(async move {
+        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await {
+            tracing::error!(%error, "the metrics listener stopped");
+        }
+    });
+    Ok(())
+}
+
+/// Opens the database, brings it up to date, loads the routing, and puts the parts together.
+pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<App> {
+    let metrics = Metrics::new();
+    let db = database(config, &metrics)?;
+    migrate::run(&db, clock.now()).await?;
+    let (mut routing, routing_seen) = load_routing(&db).await?;
+    routing.system_agent.clone_from(&config.agents.system_default);
+    routing.default_region.clone_from(&config.numbers.default_region);
+    routing.configured_trunks = config.livekit.iter().filter_map(trunk).collect();
+    let projects = config.livekit.iter().map(|project| self::project(project, &clock));
+    let projects = projects.filter_map(Result::transpose).collect::<anyhow::Result<BTreeMap<_, _>>>()?;
+    let default_project =
+        config.default_project().map_or_else(|| DEFAULT_PROJECT.to_owned(), |project| project.project.clone());
+    Ok(App::new(Parts {
+        db,
+        projects,
+        timing: timing(config),
+        reconcile_every: config.calls.reconcile_every,
+        keep_facts: config.retention.facts,
+        doors: Doors {
+            max_in_flight: config.server.max_in_flight,
+            ask_timeout: config.server.ask_timeout,
+            allow_unsigned: config.webhooks.allow_unsigned,
+            default_project,
+        },
+        routing,
+        routing_seen,
+        metrics,
+        clock,
+    }))
+}
+
+/// The database as configured, with its work counted.
+pub fn database(config: &Config, metrics: &Metrics) -> anyhow::Result<Db> {
+    let settings = &config.database;
+    let mut options = db::Options::new(settings.url.expose());
+    options.writers = settings.writers;
+    options.readers = settings.readers;
+    options.reporters = settings.reporters;
+    options.queue = settings.max_waiting;
+    options.budget = settings.timeout;
+    options.report_budget = settings.report_timeout;
+    options.observer = metrics.database_observer();
+    Ok(Db::open(&options)?)
+}
+
+/// How long things may take, as configured.
+pub fn timing(config: &Config) -> Timing {
+    let calls = &config.calls;
+    Timing {
+        look_after: calls.look_after,
+        answer_timeout: calls.answer_timeout,
+        agent_settled: calls.agent_settled,
+        give_up_after: calls.give_up_after,
+        static_wait: calls.static_wait,
+        unheard_after: calls.unheard_after,
+    }
+}
+
+/// Every tenant's rules, and the newest change they have.
+async fn load_routing(db: &Db) -> db::Result<(Routing, i64)> {
+    db.report(|tx| -> db::Result<_> {
+        let seen = changes::last(tx)?;
+        let mut snapshot = Routing::default();
+        for tenant in routing::load(tx, None)? {
+            snapshot.replace(&tenant.id.clone(), Some(tenant));
+        }
+        Ok((snapshot, seen))
+    })
+    .await
+}
+
+fn trunk(project: &LiveKitConfig) -> Option<(String, String)> {
+    Some((project.project.clone(), project.inbound_trunk_id.clone()?))
+}
+
+/// A project that has at least a secret: what it signs can be checked.
+fn project(config: &LiveKitConfig, clock: &Clock) -> anyhow::Result<Option<(String, Project)>> {
+    let Some(secret) = &config.api_secret else { return Ok(None) };
+    let key = config.api_key.clone().unwrap_or_default();
+    let credentials = livekit::Credentials::new(key, secret.expose_secret());
+    let client = match config.api() {
+        None => None,
+        Some((url, ..)) => {
+            let clock = clock.clone();
+            let now: livekit::Now = Arc::new(move || clock.now().micros());
+            let options = livekit::Options::new(config.timeout, now);
+            Some(livekit::Client::new(url, credentials.clone(), options)?)
+        }
+    };
+    Ok(Some((config.project.clone(), Project { credentials, client })))
+}

@@ -1,0 +1,210 @@
+//! What each section holds. Reading a field here is what makes its name known.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::Config;
+use super::reader::Reader;
+use super::values::{DatabaseUrl, LogFormat, LogLevel};
+
+/// `[server]`
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// The address to listen on.
+    pub listen: IpAddr,
+    /// The port to listen on; 0 takes any free one.
+    pub port: u16,
+    /// Requests worked on at once; one more is told 503.
+    pub max_in_flight: usize,
+    /// The longest one who asks who answers a call is kept waiting.
+    pub ask_timeout: Duration,
+    /// The longest a stop waits for what is running.
+    pub shutdown_grace: Duration,
+}
+
+impl ServerConfig {
+    /// Address and port together.
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::new(self.listen, self.port)
+    }
+}
+
+/// `[database]`
+#[derive(Clone, Debug)]
+pub struct DatabaseConfig {
+    /// Where it is, and so which engine it is.
+    pub url: DatabaseUrl,
+    /// PostgreSQL connections that write. SQLite has one.
+    pub writers: usize,
+    /// Connections that only read.
+    pub readers: usize,
+    /// Connections for reports.
+    pub reporters: usize,
+    /// Pieces of work that may wait for a connection; one more is refused as busy.
+    pub max_waiting: usize,
+    /// The longest one piece of work may take.
+    pub timeout: Duration,
+    /// The longest one report may take.
+    pub report_timeout: Duration,
+}
+
+/// One `[[livekit]]`: a LiveKit project.
+#[derive(Clone, Debug)]
+pub struct LiveKitConfig {
+    /// Its name here.
+    pub project: String,
+    /// Where its API is. Without it nobody can be dispatched: only Ask is served.
+    pub url: Option<String>,
+    /// Who we are to it.
+    pub api_key: Option<String>,
+    /// Signs what we ask of it, and checks what it and our askers tell us.
+    pub api_secret: Option<SecretString>,
+    /// The trunk that calls come in on; `None`: not told.
+    pub inbound_trunk_id: Option<String>,
+    /// The trunk that calls go out on.
+    pub outbound_trunk_id: Option<String>,
+    /// The longest one request to it may take.
+    pub timeout: Duration,
+}
+
+impl LiveKitConfig {
+    /// URL, key and secret, where LiveKit itself can be spoken to.
+    pub fn api(&self) -> Option<(&str, &str, &SecretString)> {
+        Some((self.url.as_deref()?, self.api_key.as_deref()?, self.api_secret.as_ref()?))
+    }
+}
+
+/// `[webhooks]`
+#[derive(Clone, Debug)]
+pub struct WebhooksConfig {
+    /// Believes anybody. For tests only.
+    pub allow_unsigned: bool,
+}
+
+/// `[numbers]`
+#[derive(Clone, Debug)]
+pub struct NumbersConfig {
+    /// The country whose dialling rules read national formats, in capital letters.
+    pub default_region: String,
+}
+
+/// `[agents]`
+#[derive(Clone, Debug)]
+pub struct AgentsConfig {
+    /// Answers where nobody else is named.
+    pub system_default: String,
+}
+
+/// `[calls]`
+#[derive(Clone, Debug)]
+pub struct CallsConfig {
+    /// From dispatch to looking whether a worker took it.
+    pub look_after: Duration,
+    /// From a job to the fallback agent.
+    pub answer_timeout: Duration,
+    /// An agent that leaves sooner crashed; later, it hung up.
+    pub agent_settled: Duration,
+    /// From the ring to putting out a caller whom nobody answered.
+    pub give_up_after: Duration,
+    /// How long LiveKit's own dispatch rule has to send its agent.
+    pub static_wait: Duration,
+    /// From the ring to the end of a call known only from asking.
+    pub unheard_after: Duration,
+    /// From one comparison with LiveKit's rooms to the next.
+    pub reconcile_every: Duration,
+}
+
+/// `[retention]`
+#[derive(Clone, Debug)]
+pub struct RetentionConfig {
+    /// How long what the outside told us is kept.
+    pub facts: Duration,
+}
+
+/// `[metrics]`
+#[derive(Clone, Debug)]
+pub struct MetricsConfig {
+    /// Is there a listener at all?
+    pub enabled: bool,
+    /// Its address.
+    pub listen: SocketAddr,
+}
+
+/// `[log]`
+#[derive(Clone, Debug)]
+pub struct LogConfig {
+    /// How lines look.
+    pub format: LogFormat,
+    /// How much is logged.
+    pub level: LogLevel,
+}
+
+/// `[twilio]`
+#[derive(Clone, Debug)]
+pub struct TwilioConfig {
+    /// The account.
+    pub account_sid: Option<String>,
+    /// Its secret.
+    pub auth_token: Option<SecretString>,
+    /// Its main number, as it was written.
+    pub phone_number: Option<String>,
+}
+
+pub(super) fn read(from: &mut Reader) -> Config {
+    Config {
+        server: ServerConfig {
+            listen: from.get("server.listen"),
+            port: from.get("server.port"),
+            max_in_flight: from.get("server.max_in_flight"),
+            ask_timeout: from.get("server.ask_timeout"),
+            shutdown_grace: from.get("server.shutdown_grace"),
+        },
+        database: DatabaseConfig {
+            url: from.get("database.url"),
+            writers: from.get("database.writers"),
+            readers: from.get("database.readers"),
+            reporters: from.get("database.reporters"),
+            max_waiting: from.get("database.max_waiting"),
+            timeout: from.get("database.timeout"),
+            report_timeout: from.get("database.report_timeout"),
+        },
+        livekit: from.projects().into_iter().map(|project| livekit(from, project)).collect(),
+        webhooks: WebhooksConfig { allow_unsigned: from.get("webhooks.allow_unsigned") },
+        numbers: NumbersConfig {
+            default_region: from.get::<String>("numbers.default_region").to_ascii_uppercase(),
+        },
+        agents: AgentsConfig { system_default: from.get("agents.system_default") },
+        calls: CallsConfig {
+            look_after: from.get("calls.look_after"),
+            answer_timeout: from.get("calls.answer_timeout"),
+            agent_settled: from.get("calls.agent_settled"),
+            give_up_after: from.get("calls.give_up_after"),
+            static_wait: from.get("calls.static_wait"),
+            unheard_after: from.get("calls.unheard_after"),
+            reconcile_every: from.get("calls.reconcile_every"),
+        },
+        retention: RetentionConfig { facts: from.get("retention.facts") },
+        metrics: MetricsConfig { enabled: from.get("metrics.enabled"), listen: from.get("metrics.listen") },
+        log: LogConfig { format: from.get("log.format"), level: from.get("log.level") },
+        twilio: TwilioConfig {
+            account_sid: from.optional("twilio.account_sid"),
+            auth_token: from.optional("twilio.auth_token"),
+            phone_number: from.optional("twilio.phone_number"),
+        },
+    }
+}
+
+fn livekit(from: &mut Reader, project: String) -> LiveKitConfig {
+    let key = |name: &str| format!("livekit.{project}.{name}");
+    LiveKitConfig {
+        url: from.optional(&key("url")),
+        api_key: from.optional(&key("api_key")),
+        api_secret: from.optional(&key("api_secret")),
+        inbound_trunk_id: from.optional(&key("inbound_trunk_id")),
+        outbound_trunk_id: from.optional(&key("outbound_trunk_id")),
+        timeout: from.get_or(&key("timeout"), Duration::from_secs(5)),
+        project,
+    }
+}

@@ -1,0 +1,318 @@
+//! One fact, one transaction: record it, find or start its call, fold, decide, save, and plan what comes next.
+//! Every door goes through here; [`crate::carry_out`] acts after the commit.
+
+use crate::call::attend::{self, Attempt, Next, Timing};
+use crate::call::decide::{self, Decision, InUse, Verdict};
+use crate::call::evidence::Act;
+use crate::call::fact::{Fact, Ring, Room, What};
+use crate::call::routing::Routing;
+use crate::call::{Call, Status};
+use crate::clock::Timestamp;
+use crate::db::changes::{self, Kind};
+use crate::db::jobs::{self, Held, Name, Plan};
+use crate::db::{self, Tx, calls, facts, leads};
+use crate::ids::CallId;
+
+/// The job that sees a call through: there is one for every call that is not over and done with.
+pub const ATTEND: &str = "attend";
+
+/// What hearing needs besides the fact.
+#[derive(Clone)]
+pub struct Hearing<'h> {
+    /// Who has which number.
+    pub routing: &'h Routing,
+    /// How long things may take.
+    pub timing: &'h Timing,
+    /// The time on our clock.
+    pub now: Timestamp,
+    /// Who acts on what follows: held for this one.
+    pub holder: &'h str,
+}
+
+/// What became of a fact.
+#[derive(Debug)]
+pub enum Heard {
+    /// It was there already: nothing changed.
+    Before,
+    /// It belongs to another application of the same LiveKit project: not recorded, never touched.
+    Foreign,
+    /// It is kept, and no call has anything of it yet.
+    Kept {
+        /// It happened in a room of a call that is over: a late agent may sit there alone.
+        afterwards: bool,
+    },
+    /// It is part of these calls.
+    Calls(Vec<Touched>),
+    /// The asker asked the same call before, with other numbers.
+    Differs(CallId),
+}
+
+/// A call that a fact is part of.
+#[derive(Debug)]
+pub struct Touched {
+    /// The call as it is now.
+    pub call: Call,
+    /// It was started by this fact.
+    pub fresh: bool,
+    /// Whether it ended by this fact.
+    pub ended: bool,
+    /// It was answered by this fact.
+    pub answered: bool,
+    /// Something is to be done at once, and we hold the job.
+    pub job: Option<Held>,
+}
+
+/// Hears one fact, which came in these words.
+pub fn hear(tx: &mut Tx<'_>, fact: &Fact, body: &str, with: &Hearing<'_>) -> db::Result<Heard> {
+    match &fact.what {
+        What::Rang(ring) | What::CallerLeft(ring, _) => ring_or_leave(tx, fact, ring, body, with),
+        What::Ended { call, .. } | What::CallerGone { call } => {
+            let room = fact.room.as_ref().map(|room| room.name.as_str());
+            let meant = calls::meant(tx, &fact.project, call.as_deref(), room)?;
+            // Such a fact has no id of its own: it is the same as another when it says the same of the same call.
+            let of = meant.as_deref().unwrap_or("nobody");
+            let fact = Fact { id: format!("{}@{of}", fact.id), ..fact.clone() };
+            in_calls(tx, &fact, meant.into_iter().collect(), body, with)
+        }
+        What::Joined(_) | What::Left(..) | What::Spoke(_) | What::RoomEnded | What::Noted => {
+            let sid = fact.room.as_ref().and_then(|room| room.sid.as_deref());
+            let ids = sid.map_or(Ok(Vec::new()), |sid| calls::in_room(tx, &fact.project, sid))?;
+            in_calls(tx, fact, ids, body, with)
+        }
+    }
+}
+
+/// Takes in something we did or found ourselves.
+pub fn act(tx: &mut Tx<'_>, call: &mut Call, act: Act, with: &Hearing<'_>) -> db::Result<()> {
+    let before = Before::of(call);
+    call.act(act, with.now);
+    save(tx, call, &before, None, with)
+}
+
+/// Saves what was done to get an agent onto a call.
+pub fn attended(tx: &mut Tx<'_>, call: &mut Call, with: &Hearing<'_>) -> db::Result<()> {
+    let before = Before::of(call);
+    save(tx, call, &before, None, with)
+}
+
+fn ring_or_leave(
+    tx: &mut Tx<'_>,
+    fact: &Fact,
+    ring: &Ring,
+    body: &str,
+    with: &Hearing<'_>,
+) -> db::Result<Heard> {
+    if !ring.asked && is_foreign(ring, &fact.project, with.routing) {
+        return Ok(Heard::Foreign);
+    }
+    calls::hold_names(tx, &fact.project, &names(fact, ring))?;
+    let found = calls::find(tx, &fact.project, &ring.keys, fact.room.as_ref(), ring.asked)?;
+    let Some(id) = found else { return start(tx, fact, ring, body, with) };
+    let Some(call) = calls::locked(tx, &id)? else { return Ok(Heard::Before) };
+    if ring.asked && differs(&call, ring, with.routing) {
+        return Ok(Heard::Differs(id));
+    }
+    if !facts::record(tx, fact, Some(&id), body, with.now)? {
+        return Ok(Heard::Before);
+    }
+    Ok(Heard::Calls(vec![fold(tx, call, fact, with)?]))
+}
+
+/// A call on a trunk that is not ours, where ours are named, is another application's. One that matched no trunk is
+/// nobody's: it is refused.
+fn is_foreign(ring: &Ring, project: &str, routing: &Routing) -> bool {
+    ring.trunk.as_deref().is_some_and(|trunk| !trunk.is_empty() && !routing.is_our_trunk(project, trunk))
+}
+
+fn names<'f>(fact: &'f Fact, ring: &'f Ring) -> Vec<&'f str> {
+    let room = fact.room.as_ref().map(|room| room.name.as_str()).filter(|name| !name.is_empty());
+    let keys = [ring.keys.call.as_deref(), ring.keys.full.as_deref(), room];
+    let mut names: Vec<&str> = keys.into_iter().flatten().collect();
+    // Always in the same order, so that two doors cannot wait for each other.
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// Whether an asker now gives other numbers than the call has. Two ways to write one number are the same.
+fn differs(call: &Call, ring: &Ring, routing: &Routing) -> bool {
+    let region = &routing.default_region;
+    let read = |text: &str| crate::phone::e164(text, region).ok();
+    let same = |a: &str, b: &str| a == b || read(a).is_some_and(|number| Some(number) == read(b));
+    !same(&call.ring.called, &ring.called) || !same(&call.ring.caller, &ring.caller)
+}
+
+fn start(tx: &mut Tx<'_>, fact: &Fact, ring: &Ring, body: &str, with: &Hearing<'_>) -> db::Result<Heard> {
+    let mut call = Call::new(CallId::new(with.now), fact.project.clone(), ring.clone(), with.now);
+    if !facts::record(tx, fact, Some(&call.id), body, with.now)? {
+        return Ok(Heard::Before);
+    }
+    call.hear(fact);
+    if let Some(Room { name, sid: Some(sid) }) = &fact.room {
+        for waited in facts::waiting(tx, &fact.project, sid, name, &call.id)? {
+            call.hear(&waited);
+        }
+    }
+    decide_on(tx, &mut call, with)?;
+    if let (Some(decision), true) = (&call.decision, was_to_be_answered(&call))
+        && let Some((lead, revision)) = leads::touch(tx, &call, decision, with.now)?
+    {
+        changes::note(tx, Kind::Lead, decision.tenant.as_ref(), (&lead, revision), with.now)?;
+        call.lead = Some(lead);
+        if !call.is_open() {
+            finish_lead(tx, &call, with)?;
+        }
+    }
+    let plan = plan_of(&mut call, with);
+    calls::insert(tx, &call)?;
+    note_change(tx, &call, with)?;
+    let job = if plan == Plan::Never { None } else { jobs::plan(tx, job(&call.id), plan, with.holder, with.now)? };
+    let (ended, answered) = (!call.is_open(), call.outcome.answered_at.is_some());
+    Ok(Heard::Calls(vec![Touched { call, fresh: true, ended, answered, job }]))
+}
+
+/// The job of a call.
+pub fn job(call: &CallId) -> Name<'_> {
+    Name { kind: ATTEND, subject: call }
+}
+
+fn in_calls(
+    tx: &mut Tx<'_>,
+    fact: &Fact,
+    ids: Vec<CallId>,
+    body: &str,
+    with: &Hearing<'_>,
+) -> db::Result<Heard> {
+    if !facts::record(tx, fact, ids.first(), body, with.now)? {
+        return Ok(Heard::Before);
+    }
+    if ids.is_empty() {
+        return Ok(Heard::Kept { afterwards: is_afterwards(tx, fact)? });
+    }
+    let mut touched = Vec::with_capacity(ids.len());
+    for id in ids {
+        if let Some(call) = calls::locked(tx, &id)? {
+            touched.push(fold(tx, call, fact, with)?);
+        }
+    }
+    Ok(Heard::Calls(touched))
+}
+
+/// Whether somebody came into a room whose call is over and where no other is open.
+fn is_afterwards(tx: &mut Tx<'_>, fact: &Fact) -> db::Result<bool> {
+    let (What::Joined(_), Some(room)) = (&fact.what, &fact.room) else { return Ok(false) };
+    let (open, ended) = calls::in_room_named(tx, &fact.project, &room.name)?;
+    Ok(open == 0 && ended.is_some())
+}
+
+fn fold(tx: &mut Tx<'_>, mut call: Call, fact: &Fact, with: &Hearing<'_>) -> db::Result<Touched> {
+    let before = Before::of(&call);
+    call.hear(fact);
+    let told = match &fact.what {
+        What::Rang(ring) | What::CallerLeft(ring, _) => Some(&ring.keys),
+        _ => None,
+    };
+    let plan = plan_of(&mut call, with);
+    save(tx, &mut call, &before, told, with)?;
+    let job = jobs::plan(tx, job(&call.id), plan, with.holder, with.now)?;
+    let ended = before.open && !call.is_open();
+    let answered = !before.answered && call.outcome.answered_at.is_some();
+    Ok(Touched { call, fresh: false, ended, answered, job })
+}
+
+/// What comes next, from the rules. The first dispatch is claimed here and now, with the ring itself.
+fn plan_of(call: &mut Call, with: &Hearing<'_>) -> Plan {
+    match attend::next(call, with.timing, with.now) {
+        Next::Wait(at) => Plan::At(at),
+        Next::Done => Plan::Never,
+        Next::Claim { agent, replaces } if call.attendance.attempts.is_empty() && !replaces => {
+            call.attendance.attempts.push(Attempt::claim(agent, with.now, false));
+            Plan::Now
+        }
+        _ => Plan::Now,
+    }
+}
+
+fn decide_on(tx: &mut Tx<'_>, call: &mut Call, with: &Hearing<'_>) -> db::Result<()> {
+    let in_use = if call.is_open() { in_use(tx, &call.ring, with.routing, true)? } else { InUse::default() };
+    let decision = decide::decide(&call.ring, &call.project, with.routing, in_use, with.now);
+    call.decided(decision);
+    Ok(())
+}
+
+/// Open calls of the tenant and the campaign, where a limit makes them matter. With `hold` nobody else counts them
+/// until the transaction ends.
+pub fn in_use(tx: &mut Tx<'_>, ring: &Ring, routing: &Routing, hold: bool) -> db::Result<InUse> {
+    let mut in_use = InUse::default();
+    let number = decide::called(ring, routing);
+    let Some(route) = number.as_ref().and_then(|number| routing.route(number)) else { return Ok(in_use) };
+    let tenant = route.tenant.max_concurrent.is_some().then_some(&route.tenant.id);
+    let limited = route.campaign.filter(|(_, campaign)| campaign.max_concurrent.is_some());
+    let campaign = limited.map(|(id, _)| id);
+    if hold {
+        calls::hold_capacity(tx, tenant, campaign)?;
+    }
+    if let Some(id) = tenant {
+        in_use.tenant = calls::open_of_tenant(tx, id)?;
+    }
+    if let Some(id) = campaign {
+        in_use.campaign = calls::open_of_campaign(tx, id)?;
+    }
+    Ok(in_use)
+}
+
+fn was_to_be_answered(call: &Call) -> bool {
+    matches!(call.decision, Some(Decision { verdict: Verdict::Answer { .. }, .. }))
+}
+
+/// What a call was before a change, as far as others can see it.
+struct Before {
+    outcome: crate::call::Outcome,
+    open: bool,
+    answered: bool,
+}
+
+impl Before {
+    fn of(call: &Call) -> Before {
+        Before {
+            outcome: call.outcome.clone(),
+            open: call.is_open(),
+            answered: call.outcome.answered_at.is_some(),
+        }
+    }
+}
+
+fn save(
+    tx: &mut Tx<'_>,
+    call: &mut Call,
+    before: &Before,
+    told: Option<&crate::call::fact::Keys>,
+    with: &Hearing<'_>,
+) -> db::Result<()> {
+    let changed = before.outcome != call.outcome;
+    if changed {
+        call.revision += 1;
+    }
+    call.updated_at = with.now;
+    calls::update(tx, call, told)?;
+    if !changed {
+        return Ok(());
+    }
+    note_change(tx, call, with)?;
+    if call.is_open() { Ok(()) } else { finish_lead(tx, call, with) }
+}
+
+fn note_change(tx: &mut Tx<'_>, call: &Call, with: &Hearing<'_>) -> db::Result<()> {
+    let tenant = call.decision.as_ref().and_then(|decision| decision.tenant.as_ref());
+    changes::note(tx, Kind::Call, tenant, (&call.id, call.revision), with.now)
+}
+
+fn finish_lead(tx: &mut Tx<'_>, call: &Call, with: &Hearing<'_>) -> db::Result<()> {
+    let Some(lead) = &call.lead else { return Ok(()) };
+    let status = if call.outcome.status == Status::Completed { "completed" } else { "missed" };
+    if let Some(revision) = leads::finish(tx, lead, &call.id, status, with.now)? {
+        let tenant = call.decision.as_ref().and_then(|decision| decision.tenant.as_ref());
+        changes::note(tx, Kind::Lead, tenant, (lead, revision), with.now)?;
+    }
+    Ok(())
+}

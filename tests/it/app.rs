@@ -1,0 +1,193 @@
+//! A whole Switchboard for one test: the real server on a free port, a database of its own, on either engine.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+use switchboard::app::App;
+use switchboard::clock::Clock;
+use switchboard::commands::serve;
+use switchboard::config::{Config, Sources};
+use switchboard::db::{self, Engine};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+use crate::peers::skipped;
+
+pub(crate) const KEY: &str = "devkey";
+pub(crate) const SECRET: &str = "at-least-32-characters-secret-000000";
+
+/// How a test wants its Switchboard.
+pub(crate) struct Setup {
+    pub(crate) engine: Engine,
+    environment: BTreeMap<String, String>,
+    clock: Clock,
+}
+
+impl Setup {
+    /// With keys and no LiveKit.
+    pub(crate) fn new(engine: Engine) -> Setup {
+        let mut environment = BTreeMap::new();
+        for (name, value) in [
+            ("LIVEKIT_API_KEY", KEY),
+            ("LIVEKIT_API_SECRET", SECRET),
+            ("SWITCHBOARD_SERVER__LISTEN", "127.0.0.1"),
+            ("PORT", "0"),
+            ("SWITCHBOARD_METRICS__ENABLED", "false"),
+        ] {
+            environment.insert(name.to_owned(), value.to_owned());
+        }
+        Setup { engine, environment, clock: Clock::system() }
+    }
+
+    /// In front of this LiveKit.
+    pub(crate) fn livekit(self, url: &str) -> Setup {
+        self.with("LIVEKIT_URL", url)
+    }
+
+    /// With an environment variable, such as `SWITCHBOARD_CALLS__LOOK_AFTER`.
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Setup {
+        self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// With a clock that the test moves.
+    pub(crate) fn clock(mut self, clock: Clock) -> Setup {
+        self.clock = clock;
+        self
+    }
+
+    /// Starts it; none where the engine is not there, which has been said then.
+    pub(crate) async fn start(self) -> Option<TestApp> {
+        let place = Place::new(self.engine).await?;
+        Some(TestApp::start(self, place).await)
+    }
+}
+
+/// Where a test's database is. Gone with the test.
+pub(crate) struct Place {
+    pub(crate) url: String,
+    folder: TempDir,
+}
+
+impl Place {
+    /// A new file, or a schema of its own.
+    pub(crate) async fn new(engine: Engine) -> Option<Place> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        if engine == Engine::Sqlite {
+            return Some(Place { url: format!("sqlite:{}", folder.path().join("test.db").display()), folder });
+        }
+        let Some(server) = std::env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty()) else {
+            skipped("PostgreSQL: run ./test");
+            return None;
+        };
+        let schema = format!("it_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let (address, name) = (server.clone(), schema.clone());
+        tokio::task::spawn_blocking(move || {
+            let mut client = postgres::Client::connect(&address, postgres::NoTls).expect("PostgreSQL answers");
+            client.batch_execute(&format!("create schema {name}")).expect("a schema for the test");
+        })
+        .await
+        .expect("a schema for the test");
+        let mark = if server.contains('?') { '&' } else { '?' };
+        Some(Place { url: format!("{server}{mark}options=-c%20search_path%3D{schema}"), folder })
+    }
+}
+
+/// A running Switchboard.
+pub(crate) struct TestApp {
+    pub(crate) app: App,
+    pub(crate) url: String,
+    pub(crate) http: reqwest::Client,
+    pub(crate) place: Place,
+    stop: Option<oneshot::Sender<()>>,
+    served: tokio::task::JoinHandle<()>,
+}
+
+impl TestApp {
+    /// Starts on a database that may have been used before.
+    pub(crate) async fn start(setup: Setup, place: Place) -> TestApp {
+        let mut sources = Sources::nothing(place.folder.path());
+        sources.environment = setup.environment;
+        sources.environment.insert("DATABASE_URL".to_owned(), place.url.clone());
+        let config = Config::load(&sources).expect("the test's settings are good").config;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (started, start) = oneshot::channel::<(SocketAddr, App)>();
+        #[expect(clippy::disallowed_methods, reason = "a test's own task")]
+        let served = tokio::spawn(async move {
+            let until = async move { drop(stopped.await) };
+            serve::serve(&config, setup.clock, until, |address, app| {
+                started.send((address, app.clone())).ok();
+            })
+            .await
+            .expect("it serves");
+        });
+        let (address, app) = start.await.expect("it started");
+        let http = crate::peers::http_client();
+        TestApp { app, url: format!("http://{address}"), http, place, stop: Some(stop), served }
+    }
+
+    /// Stops it as a signal would, and hands back its database.
+    pub(crate) async fn stop(mut self) -> Place {
+        drop(self.stop.take());
+        (&mut self.served).await.expect("it stopped cleanly");
+        let TestApp { place, .. } = self;
+        place
+    }
+
+    /// Asks, signed by HMAC.
+    pub(crate) async fn ask(&self, body: &Value) -> (u16, Value) {
+        self.post("/api/v1/webhooks/livekit/sip-inbound", body.to_string().into_bytes()).await
+    }
+
+    /// Tells a simplified event, signed by HMAC.
+    pub(crate) async fn tell(&self, body: &Value) -> (u16, Value) {
+        self.post("/api/v1/webhooks/livekit/events", body.to_string().into_bytes()).await
+    }
+
+    /// Tells an event as LiveKit does.
+    pub(crate) async fn event(&self, body: &Value) -> (u16, Value) {
+        let body = body.to_string().into_bytes();
+        let credentials = livekit::Credentials::new(KEY, SECRET);
+        let token = livekit::webhook::signed(&credentials, &body, self.app.clock.now().secs());
+        let request = self.http.post(format!("{}/api/v1/webhooks/livekit/events", self.url));
+        answer(request.header("authorization", token).header("content-type", livekit::webhook::CONTENT_TYPE).body(body))
+            .await
+    }
+
+    /// Posts a body, signed by HMAC.
+    pub(crate) async fn post(&self, path: &str, body: Vec<u8>) -> (u16, Value) {
+        let request = self.http.post(format!("{}{path}", self.url));
+        answer(request.header("x-livekit-signature", signature(&body)).body(body)).await
+    }
+
+    /// Every call, oldest first.
+    pub(crate) async fn calls(&self) -> Vec<switchboard::call::Call> {
+        let read = self.app.db.read(|tx| db::calls::list(tx, &db::calls::Filter::default(), 1000));
+        let mut calls = read.await.expect("the calls can be read");
+        calls.reverse();
+        calls
+    }
+
+    /// Every lead.
+    pub(crate) async fn leads(&self) -> Vec<db::leads::Lead> {
+        self.app.db.read(|tx| db::leads::list(tx, None, None, None, 1000)).await.expect("the leads can be read")
+    }
+}
+
+/// The contract's signature.
+pub(crate) fn signature(body: &[u8]) -> String {
+    use hmac::Mac as _;
+    let mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).expect("any key will do");
+    format!("sha256={}", hex::encode(mac.chain_update(body).finalize().into_bytes()))
+}
+
+/// Sends a request: status and JSON of the answer.
+pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
+    let response = request.send().await.expect("the server answers");
+    let status = response.status().as_u16();
+    let body = response.bytes().await.expect("the answer has an end");
+    (status, serde_json::from_slice(&body).unwrap_or(Value::String(String::from_utf8_lossy(&body).into_owned())))
+}
