@@ -91,3 +91,12 @@ fn line_ends_do_not_change_a_checksum() {
     let (unix, windows) = (step("0001_a", "a\nb\n"), step("0001_a", "a\r\nb\r\n"));
     assert_eq!(unix.checksum(Engine::Sqlite), windows.checksum(Engine::Sqlite));
 }
+
+#[tokio::test]
+async fn what_is_compiled_in_runs_on_an_empty_database() {
+    for fresh in Fresh::both(|_| ()).await {
+        assert_eq!(migrate::pending(&fresh.db).await.unwrap().len(), ALL.len());
+        assert_eq!(migrate::run(&fresh.db, NOW).await.unwrap().len(), ALL.len());
+        assert!(migrate::pending(&fresh.db).await.unwrap().is_empty());
+    }
+}
