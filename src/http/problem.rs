@@ -67,6 +67,12 @@ pub struct WrongField {
     pub detail: Cow<'static, str>,
 }
 
+impl From<crate::db::Error> for Problem {
+    fn from(error: crate::db::Error) -> Problem {
+        if error.is_retryable() { Problem::busy() } else { Problem::Internal(error.into()) }
+    }
+}
+
 impl Problem {
     /// One field is wrong: `invalid("/to_number", "must be text of at most 256 characters")`.
     pub fn invalid(pointer: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Problem {

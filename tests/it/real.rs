@@ -41,7 +41,11 @@ impl World {
     /// The call of this phone, once it is as wanted.
     async fn call(&self, phone: &Phone, wanted: impl Fn(&Call) -> bool) -> Call {
         let found = self.app.until(|calls| {
-            calls.iter().find(|call| call.ring.keys.call.as_deref() == Some(&phone.call_id)).filter(|c| wanted(c)).cloned()
+            calls
+                .iter()
+                .find(|call| call.ring.keys.call.as_deref() == Some(&phone.call_id))
+                .filter(|c| wanted(c))
+                .cloned()
         });
         found.await
     }
