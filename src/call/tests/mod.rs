@@ -1,8 +1,11 @@
 //! Tests of the rules, and the words they are written in.
 
+mod attending;
 mod deciding;
 mod endings;
+mod faults;
 mod isolation;
+mod simulator;
 mod stories;
 mod timeline;
 
@@ -119,11 +122,6 @@ fn joined(at: i64, sid: &str) -> Fact {
 
 fn spoke(at: i64, sid: &str) -> Fact {
     fact(at, What::Spoke(guest(sid, GuestKind::Agent, None)))
-}
-
-fn agent_left(at: i64, sid: &str, why: Why) -> Fact {
-    let leave = Leave { at: ms(at - at.rem_euclid(1000)), why, leg: None };
-    fact(at, What::Left(guest(sid, GuestKind::Agent, None), leave))
 }
 
 fn answer(agent: &str, fallback: Option<&str>) -> Decision {
