@@ -1,8 +1,12 @@
 //! Tests of the rules, and the words they are written in.
 
+mod attending;
 mod deciding;
 mod endings;
+mod faults;
 mod isolation;
+mod simulator;
+mod staying;
 mod stories;
 mod timeline;
 
