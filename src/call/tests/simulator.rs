@@ -12,7 +12,7 @@ const AT_ONCE: usize = 60;
 /// Waits in one call; more is a loop that takes its time.
 const WAITS: usize = 500;
 /// A request of which nobody knows what became is given up after this many milliseconds.
-const TIMEOUT: i64 = 3_000;
+pub(super) const TIMEOUT: i64 = 3_000;
 
 /// What becomes of one dispatch.
 #[derive(Copy, Clone, Debug)]
