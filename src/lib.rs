@@ -13,5 +13,7 @@ pub mod db;
 pub mod hear;
 pub mod http;
 pub mod ids;
+pub mod logs;
 pub mod metrics;
 pub mod phone;
+pub mod views;

@@ -3,7 +3,7 @@
 pub mod limits;
 pub mod problem;
 pub mod request_id;
-mod signed;
+pub mod signed;
 pub mod webhooks;
 
 use axum::Router;
