@@ -9,6 +9,7 @@ use crate::call::timeline::{self, Moment};
 use crate::call::{Call, EndReason, EndedBy, Status};
 use crate::clock::Timestamp;
 use crate::ids::{AgentId, CallId, CampaignId, LeadId, NumberId, TenantId};
+use crate::phone::E164;
 
 /// A call: the user's `CallLog`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -149,6 +150,10 @@ pub struct DecisionView {
     pub reason: Option<EndReason>,
     /// The SIP status an asker is told.
     pub sip_status: Option<u16>,
+    /// The caller, in E.164; none when withheld or no telephone number.
+    pub phone_number: Option<E164>,
+    /// The number that was dialled, in E.164; none when it is none.
+    pub to_number: Option<E164>,
     /// Whose call it is.
     pub tenant_id: Option<TenantId>,
     /// The campaign.
@@ -172,6 +177,8 @@ impl DecisionView {
             fallback_agent_name: None,
             reason: None,
             sip_status: None,
+            phone_number: decision.caller.clone(),
+            to_number: decision.called.clone(),
             tenant_id: decision.tenant.clone(),
             campaign_id: decision.campaign.clone(),
             number_id: decision.number.clone(),

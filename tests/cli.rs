@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use serde_json::Value;
 
@@ -65,25 +65,27 @@ struct Server {
     process: Child,
     url: String,
     /// Kept open, so that the server can go on logging.
-    _log: BufReader<std::process::ChildStderr>,
+    log: Option<BufReader<ChildStderr>>,
 }
 
 impl Server {
     fn start(folder: &Folder) -> Server {
-        let mut process =
-            folder.command(&["serve", "--json"]).stderr(Stdio::piped()).spawn().expect("the server starts");
-        let mut log = BufReader::new(process.stderr.take().expect("piped"));
-        let mut lines = String::new();
-        loop {
-            let begins = lines.len();
-            let read = log.read_line(&mut lines).expect("a line of the log");
-            assert_ne!(read, 0, "the server ended: {lines}");
-            if let Some((_, rest)) = lines[begins..].split_once("listening on http://") {
-                let end =
-                    rest.find(|c: char| c != '.' && c != ':' && !c.is_ascii_digit()).unwrap_or(rest.len());
-                return Server { process, url: format!("http://{}", &rest[..end]), _log: log };
+        let mut command = folder.command(&["serve", "--json"]);
+        let process = command.stderr(Stdio::piped()).spawn().expect("the server starts");
+        let mut server = Server { process, url: String::new(), log: None };
+        let mut log = BufReader::new(server.process.stderr.take().expect("piped"));
+        while server.url.is_empty() {
+            let mut line = String::new();
+            let read = log.read_line(&mut line).expect("a line of the log");
+            assert_ne!(read, 0, "the server ended");
+            if let Some((_, rest)) = line.split_once("listening on http://") {
+                let address: String =
+                    rest.chars().take_while(|c| matches!(c, '0'..='9' | '.' | ':')).collect();
+                server.url = format!("http://{address}");
             }
         }
+        server.log = Some(log);
+        server
     }
 }
 
@@ -91,6 +93,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        drop(self.log.take());
     }
 }
 

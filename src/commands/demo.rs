@@ -13,5 +13,5 @@ pub struct Args {
 /// Plays the demo.
 pub async fn run(args: &Args, context: &Context) -> anyhow::Result<Ended> {
     let _ = (args.once, context);
-    anyhow::bail!("the demo is not built yet")
+    anyhow::bail!("the demo is not there yet")
 }

@@ -129,7 +129,10 @@ pub fn page(explanation: &Explanation, screen: &Screen) -> String {
             let head = screen.bold(&call.id);
             format!("{head}  {}\n{from} rang {to} at {at}\n", calls::status(call, screen))
         }
-        None => format!("{}\n", screen.bold("If this call came")),
+        None => {
+            let rings = explanation.timeline.first().map(|moment| words::clean(&moment.what));
+            format!("{} {}\n", screen.bold("Suppose"), rings.unwrap_or_default())
+        }
     };
     if let Some(decision) = &explanation.decision {
         out += &format!("\n{}\n{}", screen.bold("Why"), receipt::decision(decision, screen));

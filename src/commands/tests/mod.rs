@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use clap::CommandFactory as _;
 use insta::assert_snapshot;
+use serde_json::json;
 
 use crate::call::Status;
 use crate::call::fact::Ring;
 use crate::db::calls::Filter;
+use crate::http::webhooks::ask::in_words;
 use crate::views::CallDetail;
 
 use super::follow::{self, Follower};
 use super::leads::Wanted;
-use super::{Cli, calls, explain, leads};
+use super::{Cli, call, calls, explain, leads};
 use world::World;
 
 #[test]
@@ -28,9 +30,9 @@ async fn the_list_of_calls_is_one_line_a_call_newest_first() {
     let found = calls::listed(&world.db, Filter::default(), 20).await.unwrap();
     assert_snapshot!(World::fixed(&calls::table(&found, &world.screen())), @r#"
     CALL                                   RANG      FROM              TO               AGENT            STATUS     WHY             TALKED
-    call_…  15:35:05  +44 20 7946 0958  +1 415-555-0123  telephony-agent  ringing
-    call_…  15:34:05  anonymous         +1 415-555-9999  -                rejected   unknown_number
-    call_…  15:30:00  +1 555-123-4567   +1 415-555-0123  telephony-agent  completed  caller_hung_up  3m 3s
+    call_0199c99xxxxxxxxxxxxxxxxxxxxxxxxx  15:35:05  +44 20 7946 0958  +1 415-555-0123  telephony-agent  ringing
+    call_0199c99xxxxxxxxxxxxxxxxxxxxxxxxx  15:34:05  anonymous         +1 415-555-9999  -                rejected   unknown_number
+    call_0199c99xxxxxxxxxxxxxxxxxxxxxxxxx  15:30:00  +1 555-123-4567   +1 415-555-0123  telephony-agent  completed  caller_hung_up  3m 3s
     "#);
 }
 
@@ -61,7 +63,7 @@ async fn a_call_is_shown_with_its_receipt_and_its_story() {
     let screen = world.screen();
     let page = async |id| calls::page(&CallDetail::of(&calls::one(&world.db, id).await.unwrap()), &screen);
     assert_snapshot!(World::fixed(&page(&talked).await), @r#"
-    call_…  completed: the caller hung up (caller_hung_up)
+    call_0199c99xxxxxxxxxxxxxxxxxxxxxxxxx  completed: the caller hung up (caller_hung_up)
 
       from       +1 555-123-4567
       to         +1 415-555-0123
@@ -73,7 +75,7 @@ async fn a_call_is_shown_with_its_receipt_and_its_story() {
       tenant     tnt_acme
       campaign   cmp_new
       number     num_1
-      lead       lead_…
+      lead       lead_0199c99xxxxxxxxxxxxxxxxxxxxxxxxx
       room       one
       call sid   SCL_one
       trunk      ST_main
@@ -91,12 +93,13 @@ async fn a_call_is_shown_with_its_receipt_and_its_story() {
     What happened
       15:30:00.000  +15551234567 rang +14155550123
       15:30:00.000  decided: telephony-agent answers
+      15:30:01.000  telephony-agent joined
       15:30:02.000  answered
       15:33:05.000  the caller's leg left
       15:33:05.000  completed: the caller hung up (caller_hung_up)
     "#);
     assert_snapshot!(World::fixed(&page(&unknown).await), @r#"
-    call_…  rejected: nobody has the number that was dialled (unknown_number)
+    call_0199c99xxxxxxxxxxxxxxxxxxxxxxxxx  rejected: nobody has the number that was dialled (unknown_number)
 
       from       anonymous
       to         +1 415-555-9999
@@ -122,15 +125,15 @@ async fn a_call_is_shown_with_its_receipt_and_its_story() {
 async fn a_call_as_json_has_the_users_names() {
     let (world, [talked, ..]) = World::with_three_calls().await;
     let detail = CallDetail::of(&calls::one(&world.db, &talked).await.unwrap());
-    let json = serde_json::to_string_pretty(&detail).unwrap();
+    let json = serde_json::to_string_pretty(&detail.call).unwrap();
     assert_snapshot!(World::fixed(&json), @r#"
     {
-      "id": "call_…",
+      "id": "call_0199c99xxxxxxxxxxxxxxxxxxxxxxxxx",
       "callSid": "SCL_one",
       "roomName": "one",
       "phoneNumber": "+15551234567",
       "toNumber": "+14155550123",
-      "leadId": "lead_…",
+      "leadId": "lead_0199c99xxxxxxxxxxxxxxxxxxxxxxxxx",
       "campaignId": "cmp_new",
       "tenantId": "tnt_acme",
       "numberId": "num_1",
@@ -151,51 +154,47 @@ async fn a_call_as_json_has_the_users_names() {
         "phone_number_id": "num_1",
         "tenant_id": "tnt_acme",
         "campaign_id": "cmp_new"
-      },
+      }
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn a_call_in_full_has_its_decision_and_its_timeline_beside_its_fields() {
+    let (world, [talked, unknown, _]) = World::with_three_calls().await;
+    let json = async |id| {
+        let call = calls::one(&world.db, id).await.unwrap();
+        let mut json = serde_json::to_value(CallDetail::of(&call)).unwrap();
+        assert_eq!(json["id"], *call.id);
+        if let Some(steps) = json["decision"]["steps"].as_array_mut() {
+            steps.truncate(1);
+        }
+        serde_json::to_string_pretty(&json!({ "decision": json["decision"], "timeline": json["timeline"] }))
+            .unwrap()
+    };
+    assert_snapshot!(World::fixed(&json(&talked).await), @r#"
+    {
       "decision": {
-        "verdict": "answer",
-        "says": "decided: telephony-agent answers",
-        "agentName": "telephony-agent",
         "agentId": "agt_1",
-        "fallbackAgentName": "reception",
-        "reason": null,
-        "sipStatus": null,
-        "tenantId": "tnt_acme",
+        "agentName": "telephony-agent",
         "campaignId": "cmp_new",
-        "numberId": "num_1",
         "decidedAt": "2025-10-09T15:30:00.000000Z",
+        "fallbackAgentName": "reception",
+        "numberId": "num_1",
+        "phoneNumber": "+15551234567",
+        "reason": null,
+        "says": "decided: telephony-agent answers",
+        "sipStatus": null,
         "steps": [
           {
-            "step": "number",
+            "detail": "+14155550123 belongs to Acme Dental",
             "outcome": "passed",
-            "detail": "+14155550123 belongs to Acme Dental"
-          },
-          {
-            "step": "trunk",
-            "outcome": "passed",
-            "detail": "ST_main is ours"
-          },
-          {
-            "step": "tenant",
-            "outcome": "passed",
-            "detail": "Acme Dental takes calls"
-          },
-          {
-            "step": "campaign",
-            "outcome": "passed",
-            "detail": "\"New patients\" is active"
-          },
-          {
-            "step": "capacity",
-            "outcome": "passed",
-            "detail": "\"New patients\" has 0 of 3 calls"
-          },
-          {
-            "step": "agent",
-            "outcome": "passed",
-            "detail": "telephony-agent, the campaign's agent; reception stands in"
+            "step": "number"
           }
-        ]
+        ],
+        "tenantId": "tnt_acme",
+        "toNumber": "+14155550123",
+        "verdict": "answer"
       },
       "timeline": [
         {
@@ -205,6 +204,10 @@ async fn a_call_as_json_has_the_users_names() {
         {
           "at": "2025-10-09T15:30:00.000000Z",
           "what": "decided: telephony-agent answers"
+        },
+        {
+          "at": "2025-10-09T15:30:01.000000Z",
+          "what": "telephony-agent joined"
         },
         {
           "at": "2025-10-09T15:30:02.000000Z",
@@ -221,6 +224,81 @@ async fn a_call_as_json_has_the_users_names() {
       ]
     }
     "#);
+    assert_snapshot!(World::fixed(&json(&unknown).await), @r#"
+    {
+      "decision": {
+        "agentId": null,
+        "agentName": null,
+        "campaignId": null,
+        "decidedAt": "2025-10-09T15:34:05.000000Z",
+        "fallbackAgentName": null,
+        "numberId": null,
+        "phoneNumber": null,
+        "reason": "unknown_number",
+        "says": "decided: refused, nobody has the number that was dialled",
+        "sipStatus": 404,
+        "steps": [
+          {
+            "detail": "nobody has +14155559999",
+            "outcome": "refused",
+            "step": "number"
+          }
+        ],
+        "tenantId": null,
+        "toNumber": "+14155559999",
+        "verdict": "reject"
+      },
+      "timeline": [
+        {
+          "at": "2025-10-09T15:34:05.000000Z",
+          "what": "anonymous rang +14155559999"
+        },
+        {
+          "at": "2025-10-09T15:34:05.000000Z",
+          "what": "decided: refused, nobody has the number that was dialled"
+        },
+        {
+          "at": "2025-10-09T15:34:05.000000Z",
+          "what": "rejected: nobody has the number that was dialled (unknown_number)"
+        }
+      ]
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn the_answer_to_a_simulated_call_is_told_to_a_person() {
+    let (world, [_, unknown, ringing]) = World::with_three_calls().await;
+    let page = async |id| {
+        let body = in_words(&calls::one(&world.db, id).await.unwrap());
+        let answer = call::Answer { body, call_id: "mine".into(), took: Duration::from_micros(4_220) };
+        call::page(&answer, &world.screen())
+    };
+    assert_snapshot!(World::fixed(&page(&ringing).await), @r#"
+    telephony-agent answers
+
+      from      +44 20 7946 0958
+      to        +1 415-555-0123
+      call      call_0199c99xxxxxxxxxxxxxxxxxxxxxxxxx
+      asked as  mine
+      tenant    tnt_acme
+      campaign  cmp_new
+      lead      lead_0199c99xxxxxxxxxxxxxxxxxxxxxxxxx
+      took      4.2 ms
+
+    Why: switchboard explain call_0199c99xxxxxxxxxxxxxxxxxxxxxxxxx
+    "#);
+    assert_snapshot!(World::fixed(&page(&unknown).await), @r#"
+    refused: nobody has the number that was dialled (unknown_number, SIP 404)
+
+      from      anonymous
+      to        +1 415-555-9999
+      call      call_0199c99xxxxxxxxxxxxxxxxxxxxxxxxx
+      asked as  mine
+      took      4.2 ms
+
+    Why: switchboard explain call_0199c99xxxxxxxxxxxxxxxxxxxxxxxxx
+    "#);
 }
 
 #[tokio::test]
@@ -229,7 +307,7 @@ async fn a_call_that_was_and_one_that_might_come_are_explained_in_the_same_words
     let screen = world.screen();
     let was = explain::explain(&calls::one(&world.db, &talked).await.unwrap());
     assert_snapshot!(World::fixed(&explain::page(&was, &screen)), @r#"
-    call_…  completed: the caller hung up (caller_hung_up)
+    call_0199c99xxxxxxxxxxxxxxxxxxxxxxxxx  completed: the caller hung up (caller_hung_up)
     +1 555-123-4567 rang +1 415-555-0123 at 2025-10-09 15:30:00
 
     Why
@@ -244,6 +322,7 @@ async fn a_call_that_was_and_one_that_might_come_are_explained_in_the_same_words
     What happened
       15:30:00.000  +15551234567 rang +14155550123
       15:30:00.000  decided: telephony-agent answers
+      15:30:01.000  telephony-agent joined
       15:30:02.000  answered
       15:33:05.000  the caller's leg left
       15:33:05.000  completed: the caller hung up (caller_hung_up)
@@ -258,7 +337,7 @@ async fn a_call_that_was_and_one_that_might_come_are_explained_in_the_same_words
     };
     let might = explain::suppose(&world.db, world::routing(), "default", ring).await.unwrap();
     assert_snapshot!(explain::page(&might, &screen), @r#"
-    If this call came
+    Suppose +15551234567 rang (415) 555-0123
 
     Why
       number    passed   +14155550123 belongs to Acme Dental
@@ -294,8 +373,8 @@ async fn leads_are_listed_with_what_became_of_their_last_call() {
     let found = leads::listed(&world.db, Wanted::default(), 20).await.unwrap();
     assert_snapshot!(World::fixed(&leads::table(&found, &world.screen())), @r#"
     NUMBER            NAME                          STATUS     CALLS  LAST CALL  LEAD
-    +44 20 7946 0958  Inbound Caller +442079460958  calling    1      15:35:05   lead_…
-    +1 555-123-4567   Inbound Caller +15551234567   completed  1      15:30:00   lead_…
+    +44 20 7946 0958  Inbound Caller +442079460958  calling    1      15:35:05   lead_0199c99xxxxxxxxxxxxxxxxxxxxxxxxx
+    +1 555-123-4567   Inbound Caller +15551234567   completed  1      15:30:00   lead_0199c99xxxxxxxxxxxxxxxxxxxxxxxxx
     "#);
     let missed = Wanted { status: Some("missed".into()), ..Wanted::default() };
     assert!(leads::listed(&world.db, missed, 20).await.unwrap().is_empty());

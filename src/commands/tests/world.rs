@@ -18,7 +18,7 @@ use crate::phone::E164;
 pub(super) struct World {
     pub(super) db: Db,
     pub(super) clock: Clock,
-    folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 impl World {
@@ -31,11 +31,7 @@ impl World {
         let options = db::Options { budget: Duration::from_secs(30), ..db::Options::new(url) };
         let db = Db::open(&options).unwrap();
         migrate::run(&db, clock.now()).await.unwrap();
-        World { db, clock, folder }
-    }
-
-    pub(super) fn folder(&self) -> &std::path::Path {
-        self.folder.path()
+        World { db, clock, _folder: folder }
     }
 
     pub(super) fn screen(&self) -> Screen {
