@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail};
 use comfy_table::Cell;
 use serde_json::json;
 
-use crate::call::{Call, EndReason};
+use crate::call::{Call, EndReason, Status};
 use crate::db::calls::{self, Filter};
 use crate::db::{self, Db};
 use crate::ids::CallId;
@@ -120,14 +120,19 @@ fn beginning(tx: &mut db::Tx<'_>, given: &str) -> db::Result<Vec<Call>> {
     Ok(Vec::new())
 }
 
+/// A terminal with fewer columns gets the short table.
+const WIDE: u16 = 112;
+
 /// One line a call.
 pub fn table(calls: &[CallView], screen: &Screen) -> String {
+    if screen.width.is_some_and(|width| width < WIDE) {
+        return short_table(calls, screen);
+    }
     let mut table = screen.table(["CALL", "RANG", "FROM", "TO", "AGENT", "STATUS", "WHY", "TALKED"]);
     let shown = shown_length(calls);
     for call in calls {
         let id = if screen.width.is_some() { short_id(&call.id, shown) } else { &call.id };
-        let agent =
-            if call.status == crate::call::Status::Rejected { None } else { call.agent_name.as_deref() };
+        let agent = if call.status == Status::Rejected { None } else { call.agent_name.as_deref() };
         table.add_row([
             screen::cell(id),
             Cell::new(screen.time(call.rang_at)),
@@ -140,6 +145,35 @@ pub fn table(calls: &[CallView], screen: &Screen) -> String {
         ]);
     }
     screen::lines_of(&table)
+}
+
+/// What matters most, for 80 columns: who has an open call, why another is over.
+fn short_table(calls: &[CallView], screen: &Screen) -> String {
+    let mut table = screen.table(["CALL", "RANG", "FROM", "TO", "STATUS", "WHO OR WHY"]);
+    let shown = shown_length(calls);
+    for call in calls {
+        table.add_row([
+            screen::cell(short_id(&call.id, shown)),
+            Cell::new(screen.time(call.rang_at)),
+            screen::cell(&call.phone_number),
+            screen::cell(&call.to_number),
+            Cell::new(call.status.as_str()).fg(screen::color_of(call.status)),
+            Cell::new(who_or_why(call)),
+        ]);
+    }
+    screen::keep_whole(&mut table, 5);
+    screen::lines_of(&table)
+}
+
+/// The agent of an open call; of one that is over why, and how long they talked.
+pub(super) fn who_or_why(call: &CallView) -> String {
+    match call.end_reason {
+        None => call.agent_name.as_deref().map(words::clean).unwrap_or_default(),
+        Some(reason) if call.answered_at.is_some() => {
+            format!("{} after {}", reason.as_str(), words::seconds(call.duration.unwrap_or(0)))
+        }
+        Some(reason) => reason.as_str().to_owned(),
+    }
 }
 
 /// How long caller and agent talked; nothing where they did not, or still do.

@@ -62,5 +62,6 @@ pub fn table(settings: &[Setting], screen: &Screen) -> String {
         let origin = setting.origin.as_ref().map_or_else(String::new, ToString::to_string);
         table.add_row([&setting.key, &value, &origin].map(|text| screen::cell(text)));
     }
+    screen::keep_whole(&mut table, 1);
     screen::lines_of(&table)
 }

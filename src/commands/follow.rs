@@ -11,7 +11,7 @@ use crate::db::{self, Db};
 use crate::ids::CallId;
 use crate::views::CallView;
 
-use super::calls::short_id;
+use super::calls::{short_id, who_or_why};
 use super::filters::takes;
 use super::screen::{self, Screen};
 use super::{Context, Ended, words};
@@ -102,13 +102,7 @@ fn print(calls: &[CallView], context: &Context) -> anyhow::Result<()> {
 pub fn line(call: &CallView, screen: &Screen) -> String {
     let status = screen.paint(screen::style_of(call.status), format_args!("{:<11}", call.status.as_str()));
     let [from, to] = [&call.phone_number, &call.to_number].map(|number| words::number(number));
-    let what = match call.end_reason {
-        Some(reason) if call.answered_at.is_some() => {
-            format!("{} after {}", reason.as_str(), words::seconds(call.duration.unwrap_or(0)))
-        }
-        Some(reason) => reason.as_str().to_owned(),
-        None => call.agent_name.as_deref().map(words::clean).unwrap_or_default(),
-    };
+    let what = who_or_why(call);
     let (id, time) = (screen.dim(short_id(&call.id, 15)), screen.time(call.updated_at));
     format!("{time}  {id}  {from:<16}  {to:<16}  {status}  {what}\n")
 }

@@ -91,6 +91,7 @@ pub fn table(leads: &[Lead], screen: &Screen) -> String {
             screen::cell(&lead.id),
         ]);
     }
+    screen::keep_whole(&mut table, 1);
     screen::lines_of(&table)
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use clap::ValueEnum;
-use comfy_table::{Cell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Cell, Color, ColumnConstraint, ContentArrangement, Table, presets};
 use jiff::tz::TimeZone;
 
 use crate::call::Status;
@@ -105,6 +105,13 @@ impl Screen {
     /// A time with its date.
     pub fn full_time(&self, time: Timestamp) -> String {
         words::full_time(time, &self.zone)
+    }
+}
+
+/// Has a narrow terminal break the text of later columns, and never that of the first ones.
+pub fn keep_whole(table: &mut Table, columns: usize) {
+    for column in table.column_iter_mut().take(columns) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
     }
 }
 

@@ -48,6 +48,16 @@ async fn on_a_terminal_ids_are_as_short_as_tells_them_apart_and_the_beginning_of
     0199c997e8c0  15:30:00  +1 555-123-4567   +1 415-555-0123  telephony-agent  completed  caller_hung_up  3m 3s
     "#);
 
+    let narrow = super::Screen { width: Some(80), ..world.screen() };
+    assert_snapshot!(calls::table(&found, &narrow), @r#"
+    CALL          RANG      FROM           TO            STATUS     WHO OR WHY
+    0199c99c9028  15:35:05  +442079460958  +14155550123  ringing    telephony-agen
+                                                                    t
+    0199c99ba5c8  15:34:05  anonymous      +14155559999  rejected   unknown_number
+    0199c997e8c0  15:30:00  +15551234567   +14155550123  completed  caller_hung_up
+                                                                    after 3m 3s
+    "#);
+
     let short = talked.strip_prefix("call_").unwrap().get(..12).unwrap();
     assert_eq!(calls::one(&world.db, short).await.unwrap().id, talked);
     assert_eq!(calls::one(&world.db, &talked).await.unwrap().id, talked);
