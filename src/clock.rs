@@ -18,7 +18,7 @@ impl Timestamp {
     /// The earliest time RFC 3339 can write, 0000-01-01.
     pub const MIN: Timestamp = Timestamp(-62_167_219_200_000_000);
     /// The latest time that can be written, near the end of the year 9999.
-    pub const MAX: Timestamp = Timestamp(253_402_207_200_999_999);
+    pub const MAX: Timestamp = Timestamp(253_402_207_199_999_999);
 
     /// From microseconds since the epoch; what cannot be written is brought to [`Self::MIN`] or [`Self::MAX`].
     pub const fn from_micros(micros: i64) -> Timestamp {

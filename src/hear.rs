@@ -166,7 +166,8 @@ fn start(tx: &mut Tx<'_>, fact: &Fact, ring: &Ring, body: &str, with: &Hearing<'
     let plan = plan_of(&mut call, with);
     calls::insert(tx, &call)?;
     note_change(tx, &call, with)?;
-    let job = if plan == Plan::Never { None } else { jobs::plan(tx, job(&call.id), plan, with.holder, with.now)? };
+    let job =
+        if plan == Plan::Never { None } else { jobs::plan(tx, job(&call.id), plan, with.holder, with.now)? };
     let (ended, answered) = (!call.is_open(), call.outcome.answered_at.is_some());
     Ok(Heard::Calls(vec![Touched { call, fresh: true, ended, answered, job }]))
 }

@@ -1,18 +1,518 @@
-//! stub
+//! Figures for Prometheus: what is counted and measured, and the listener's route that shows it.
+//!
+//! Labels only ever hold words of ours, so that nothing from outside makes a new series.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
-use crate::db;
-#[derive(Clone)] pub struct Metrics;
-pub fn router(_m: Metrics) -> axum::Router { axum::Router::new() }
+
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::{Family, MetricConstructor};
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Metric, Registry, Unit};
+
+use crate::http::problem;
+
+/// All figures. Clones count together.
+#[derive(Clone)]
+pub struct Metrics(Arc<Figures>);
+
+struct Figures {
+    registry: Registry,
+    calls_ended: Family<CallLabels, Counter>,
+    decision: Histogram,
+    ask: Family<AnswerLabels, Histogram, Buckets>,
+    ring_to_dispatch: Histogram,
+    ring_to_answer: Histogram,
+    webhooks: Family<WebhookLabels, Counter>,
+    jobs_waiting: Gauge<u64, AtomicU64>,
+    jobs_late: Gauge<u64, AtomicU64>,
+    database: Family<DatabaseLabels, Histogram, Buckets>,
+    in_flight: Gauge,
+    busy: Family<DoorLabels, Counter>,
+    dispatches: Family<OutcomeLabels, Counter>,
+    reconciled: Family<FindingLabels, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    status: &'static str,
+    end_reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AnswerLabels {
+    answer: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WebhookLabels {
+    event: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DatabaseLabels {
+    kind: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DoorLabels {
+    door: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabels {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FindingLabels {
+    finding: &'static str,
+}
+
+/// Upper bounds, in seconds.
+#[derive(Clone, Copy)]
+struct Buckets(&'static [f64]);
+
+/// A decision reads no database: microseconds.
+const DECISION: Buckets = Buckets(&[5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 1e-2]);
+/// A transaction: from a cached read to the time budget.
+const DATABASE: Buckets =
+    Buckets(&[1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 10.0]);
+/// An answer to somebody who waits: 10 ms is wanted, 2 s the limit, 10 s the contract.
+const ASK: Buckets = Buckets(&[5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 10.0]);
+/// What a caller hears as ringing.
+const RING: Buckets =
+    Buckets(&[5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 25.0, 60.0]);
+
+impl Buckets {
+    fn histogram(self) -> Histogram {
+        Histogram::new(self.0.iter().copied())
+    }
+}
+
+impl MetricConstructor<Histogram> for Buckets {
+    fn new_metric(&self) -> Histogram {
+        self.histogram()
+    }
+}
+
+/// What became of an Ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// An agent was named.
+    Agent,
+    /// The call was refused, which is an answer too.
+    Reject,
+    /// The asker was told a problem.
+    Problem,
+}
+
+/// What became of a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookOutcome {
+    /// On disk for the first time.
+    Kept,
+    /// Known already.
+    Duplicate,
+    /// Another application's.
+    Foreign,
+    /// Says nothing about a call.
+    Ignored,
+    /// Unsigned, malformed or too large.
+    Refused,
+    /// Could not be kept; its sender is asked to come again.
+    Failed,
+}
+
+/// Which database threads did the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// `db.write`
+    Write,
+    /// `db.read`
+    Read,
+    /// `db.report`
+    Report,
+}
+
+/// How database work ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkOutcome {
+    /// Committed, or read.
+    Done,
+    /// Undone, because what it was to do failed.
+    Failed,
+    /// Refused, because too much waits.
+    Busy,
+    /// Undone, because its time was up.
+    TooSlow,
+}
+
 impl Metrics {
- pub fn new() -> Metrics { Metrics }
- pub fn database_observer(&self) -> db::Observer { db::Observer::default() }
- pub fn answered(&self, _d: Duration) {}
- pub fn call_ended(&self, _s: &str, _r: &str) {}
- pub fn jobs(&self, _a: i64, _b: i64) {}
- pub fn dispatched(&self, _o: &str, _d: Duration) {}
- pub fn reconciled(&self, _f: &str) {}
- pub fn busy(&self) {}
- pub fn in_flight(&self) -> u8 { 0 }
- pub fn asked(&self, _d: Duration) {}
- pub fn webhook(&self, _e: &str, _o: &str) {}
+    /// All at zero.
+    pub fn new() -> Metrics {
+        let mut registry = Registry::with_prefix("switchboard");
+        let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "Which Switchboard this is", version);
+        let mut add = Add(&mut registry);
+        let calls_ended = add.plain("calls_ended", "Calls that ended, by how", Family::default());
+        let decision = add.seconds("decision", "Deciding who answers", DECISION.histogram());
+        let ask = add.seconds("ask", "From being asked to answering", Family::new_with_constructor(ASK));
+        let ring_to_dispatch = add.seconds(
+            "ring_to_dispatch",
+            "From the news of a ring to the agent's dispatch being sent",
+            RING.histogram(),
+        );
+        let ring_to_answer =
+            add.seconds("ring_to_answer", "From the news of a ring to the agent's answer", RING.histogram());
+        let webhooks =
+            add.plain("webhooks", "Events that were told, by what became of them", Family::default());
+        let jobs_waiting = add.plain("jobs_waiting", "Jobs in the table", Gauge::default());
+        let jobs_late = add.plain("jobs_late", "Jobs whose time has come and gone", Gauge::default());
+        let database = add.seconds(
+            "database",
+            "Database work, waiting for its turn included",
+            Family::new_with_constructor(DATABASE),
+        );
+        let in_flight = add.plain("requests_in_flight", "Requests being worked on", Gauge::default());
+        let busy = add.plain("requests_busy", "Requests told to come again, by door", Family::default());
+        let dispatches = add.plain("dispatches", "Agents dispatched, by outcome", Family::default());
+        let reconciled = add.plain(
+            "reconcile_findings",
+            "What comparing calls with rooms brought to light",
+            Family::default(),
+        );
+        Metrics(Arc::new(Figures {
+            calls_ended,
+            decision,
+            ask,
+            ring_to_dispatch,
+            ring_to_answer,
+            webhooks,
+            jobs_waiting,
+            jobs_late,
+            database,
+            in_flight,
+            busy,
+            dispatches,
+            reconciled,
+            registry,
+        }))
+    }
+
+    /// A call ended, in the words of the table of end reasons.
+    pub fn call_ended(&self, status: &'static str, end_reason: &'static str) {
+        self.0.calls_ended.get_or_create(&CallLabels { status, end_reason }).inc();
+    }
+
+    /// Who answers was decided in this time.
+    pub fn decided(&self, took: Duration) {
+        self.0.decision.observe(took.as_secs_f64());
+    }
+
+    /// An Ask was answered in this time.
+    pub fn asked(&self, answer: Answer, took: Duration) {
+        let answer = match answer {
+            Answer::Agent => "agent",
+            Answer::Reject => "reject",
+            Answer::Problem => "problem",
+        };
+        self.0.ask.get_or_create(&AnswerLabels { answer }).observe(took.as_secs_f64());
+    }
+
+    /// A call's first dispatch was sent this long after its ring reached us, on our own clock.
+    pub fn ring_to_dispatch(&self, took: Duration) {
+        self.0.ring_to_dispatch.observe(took.as_secs_f64());
+    }
+
+    /// A call was answered this long after its ring reached us, on our own clock.
+    pub fn ring_to_answer(&self, took: Duration) {
+        self.0.ring_to_answer.observe(took.as_secs_f64());
+    }
+
+    /// An event was told. Names that LiveKit does not have today count as `other`.
+    pub fn webhook(&self, event: &str, outcome: WebhookOutcome) {
+        let event = EVENTS.into_iter().find(|known| *known == event).unwrap_or("other");
+        let outcome = match outcome {
+            WebhookOutcome::Kept => "kept",
+            WebhookOutcome::Duplicate => "duplicate",
+            WebhookOutcome::Foreign => "foreign",
+            WebhookOutcome::Ignored => "ignored",
+            WebhookOutcome::Refused => "refused",
+            WebhookOutcome::Failed => "failed",
+        };
+        self.0.webhooks.get_or_create(&WebhookLabels { event, outcome }).inc();
+    }
+
+    /// This many jobs are in the table, and of so many the time has passed.
+    pub fn jobs(&self, waiting: u64, late: u64) {
+        self.0.jobs_waiting.set(waiting);
+        self.0.jobs_late.set(late);
+    }
+
+    /// Database work ended, this long after it was asked for.
+    pub fn database(&self, kind: Work, outcome: WorkOutcome, took: Duration) {
+        let kind = match kind {
+            Work::Write => "write",
+            Work::Read => "read",
+            Work::Report => "report",
+        };
+        let outcome = match outcome {
+            WorkOutcome::Done => "done",
+            WorkOutcome::Failed => "failed",
+            WorkOutcome::Busy => "busy",
+            WorkOutcome::TooSlow => "too_slow",
+        };
+        self.0.database.get_or_create(&DatabaseLabels { kind, outcome }).observe(took.as_secs_f64());
+    }
+
+    /// A request is worked on until the guard is dropped.
+    pub fn in_flight(&self) -> InFlight {
+        self.0.in_flight.inc();
+        InFlight(self.clone())
+    }
+
+    /// A request was told to come again.
+    pub fn busy(&self, door: &'static str) {
+        self.0.busy.get_or_create(&DoorLabels { door }).inc();
+    }
+
+    /// What a dispatch came to: `sent`, `found` when an earlier try turned out to have arrived, `failed`…
+    pub fn dispatched(&self, outcome: &'static str) {
+        self.0.dispatches.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// What reconciling found: `room_gone`, `missed_ring`, `ghost_room`…
+    pub fn reconciled(&self, finding: &'static str) {
+        self.0.reconciled.get_or_create(&FindingLabels { finding }).inc();
+    }
+
+    /// All of it as OpenMetrics text.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        if text::encode(&mut text, &self.0.registry).is_err() {
+            // Writing to a string does not fail, and half an exposition would be worse than none.
+            text.clear();
+        }
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        Metrics::new()
+    }
+}
+
+/// One request being worked on.
+#[must_use = "the request counts until this is dropped"]
+pub struct InFlight(Metrics);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.0.in_flight.dec();
+    }
+}
+
+/// The only route of the metrics listener: `/metrics`.
+pub fn router(metrics: Metrics) -> Router {
+    const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let show = move || async move { ([(CONTENT_TYPE, OPEN_METRICS)], metrics.encode()) };
+    Router::new()
+        .route("/metrics", get(show))
+        .fallback(problem::no_such_address)
+        .method_not_allowed_fallback(problem::method_not_allowed)
+}
+
+/// LiveKit's events, and the two simplified ones.
+const EVENTS: [&str; 17] = [
+    "room_started",
+    "room_finished",
+    "participant_joined",
+    "participant_left",
+    "participant_connection_aborted",
+    "track_published",
+    "track_unpublished",
+    "egress_started",
+    "egress_updated",
+    "egress_ended",
+    "ingress_started",
+    "ingress_ended",
+    "agent_job_pending",
+    "agent_job_started",
+    "agent_job_ended",
+    "room.finished",
+    "participant.left",
+];
+
+struct Add<'a>(&'a mut Registry);
+
+impl Add<'_> {
+    fn plain<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
+        self.0.register(name, help, metric.clone());
+        metric
+    }
+
+    fn seconds<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
+        self.0.register_with_unit(name, help, Unit::Seconds, metric.clone());
+        metric
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::path::Path;
+
+    use axum::body::{Body, to_bytes};
+    use axum::http::Request;
+    use tower::Service;
+
+    use super::*;
+
+    /// Everything counted or measured once.
+    fn busy_day() -> Metrics {
+        let metrics = Metrics::new();
+        metrics.call_ended("completed", "caller_hung_up");
+        metrics.decided(Duration::from_micros(20));
+        metrics.asked(Answer::Agent, Duration::from_millis(3));
+        metrics.asked(Answer::Reject, Duration::from_millis(3));
+        metrics.asked(Answer::Problem, Duration::from_secs(2));
+        metrics.ring_to_dispatch(Duration::from_millis(4));
+        metrics.ring_to_answer(Duration::from_millis(400));
+        metrics.webhook("participant_joined", WebhookOutcome::Kept);
+        metrics.jobs(3, 1);
+        metrics.database(Work::Write, WorkOutcome::Done, Duration::from_millis(1));
+        metrics.busy("ask");
+        metrics.dispatched("sent");
+        metrics.reconciled("missed_ring");
+        metrics
+    }
+
+    /// Samples by name and labels, checked against the grammar of the exposition.
+    fn samples(text: &str) -> BTreeMap<String, f64> {
+        let mut kinds = BTreeMap::new();
+        let mut samples = BTreeMap::new();
+        let (body, end) = text.rsplit_once("# EOF\n").expect("an end");
+        assert!(end.is_empty());
+        for line in body.lines() {
+            if let Some(kind) = line.strip_prefix("# TYPE ") {
+                let (name, kind) = kind.split_once(' ').expect("a name and its kind");
+                assert!(kinds.insert(name.to_owned(), kind.to_owned()).is_none(), "{name} is told of twice");
+                continue;
+            }
+            if line.starts_with("# ") {
+                continue;
+            }
+            let (series, value) = line.rsplit_once(' ').expect("a sample and its value");
+            let name = series.split('{').next().expect("a name");
+            assert!(name.starts_with("switchboard_"), "{line}");
+            assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{line}");
+            let known = |suffix: &str| name.strip_suffix(suffix).is_some_and(|name| kinds.contains_key(name));
+            assert!(["_total", "_bucket", "_sum", "_count", "_info", ""].into_iter().any(known), "{line}");
+            let value = value.parse().expect("a number");
+            assert!(samples.insert(series.to_owned(), value).is_none(), "{series} is there twice");
+        }
+        samples
+    }
+
+    #[test]
+    fn the_exposition_parses_and_what_happens_moves_it() {
+        let metrics = busy_day();
+        let guard = metrics.in_flight();
+        let samples = samples(&metrics.encode());
+        let has = |series: &str| *samples.get(series).unwrap_or_else(|| panic!("{series} in {samples:#?}"));
+        assert_eq!(
+            has(r#"switchboard_calls_ended_total{status="completed",end_reason="caller_hung_up"}"#),
+            1.0
+        );
+        assert_eq!(has("switchboard_decision_seconds_count"), 1.0);
+        assert_eq!(has(r#"switchboard_decision_seconds_bucket{le="0.000025"}"#), 1.0);
+        assert_eq!(has(r#"switchboard_decision_seconds_bucket{le="0.00001"}"#), 0.0);
+        assert_eq!(has(r#"switchboard_ask_seconds_count{answer="agent"}"#), 1.0);
+        assert_eq!(has("switchboard_ring_to_dispatch_seconds_sum"), 0.004);
+        assert_eq!(has("switchboard_ring_to_answer_seconds_sum"), 0.4);
+        assert_eq!(has(r#"switchboard_webhooks_total{event="participant_joined",outcome="kept"}"#), 1.0);
+        assert_eq!((has("switchboard_jobs_waiting"), has("switchboard_jobs_late")), (3.0, 1.0));
+        assert_eq!(has(r#"switchboard_database_seconds_count{kind="write",outcome="done"}"#), 1.0);
+        assert_eq!(has("switchboard_requests_in_flight"), 1.0);
+        assert_eq!(has(r#"switchboard_requests_busy_total{door="ask"}"#), 1.0);
+        assert_eq!(has(r#"switchboard_dispatches_total{outcome="sent"}"#), 1.0);
+        assert_eq!(has(r#"switchboard_reconcile_findings_total{finding="missed_ring"}"#), 1.0);
+        assert_eq!(
+            has(concat!(r#"switchboard_build_info{version=""#, env!("CARGO_PKG_VERSION"), "\"}")),
+            1.0
+        );
+        drop(guard);
+        assert!(metrics.encode().contains("\nswitchboard_requests_in_flight 0\n"));
+    }
+
+    #[test]
+    fn names_from_outside_make_no_new_series() {
+        let metrics = Metrics::new();
+        for name in ["made_up", "room_started\"} 1", "", "x".repeat(10_000).as_str()] {
+            metrics.webhook(name, WebhookOutcome::Refused);
+        }
+        let samples = samples(&metrics.encode());
+        assert_eq!(samples[r#"switchboard_webhooks_total{event="other",outcome="refused"}"#], 4.0);
+    }
+
+    #[tokio::test]
+    async fn the_listener_shows_metrics_and_nothing_else() {
+        let mut app = router(busy_day());
+        let request = |path: &str| Request::get(path).body(Body::empty()).expect("a request");
+        let response = app.call(request("/metrics")).await.expect("infallible");
+        assert_eq!(response.status(), 200);
+        assert!(
+            response.headers()[CONTENT_TYPE]
+                .to_str()
+                .expect("text")
+                .starts_with("application/openmetrics-text")
+        );
+        let body = to_bytes(response.into_body(), 1 << 20).await.expect("a body");
+        samples(std::str::from_utf8(&body).expect("text"));
+        assert_eq!(app.call(request("/")).await.expect("infallible").status(), 404);
+    }
+
+    /// Each `switchboard_…` in a text.
+    fn names_in(text: &str) -> BTreeSet<&str> {
+        let starts = text.match_indices("switchboard_").map(|(at, _)| &text[at..]);
+        let end =
+            |name: &str| name.find(|c: char| !(c.is_ascii_lowercase() || c == '_')).unwrap_or(name.len());
+        starts.map(|name| &name[..end(name)]).collect()
+    }
+
+    #[test]
+    fn the_dashboard_shows_only_what_there_is_and_all_of_it() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/grafana/switchboard.json");
+        let text = std::fs::read_to_string(path).expect("the dashboard");
+        let dashboard: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let panels = dashboard["panels"].as_array().expect("panels");
+        let queries = panels.iter().flat_map(|panel| panel["targets"].as_array().into_iter().flatten());
+        let queries: Vec<&str> = queries.map(|target| target["expr"].as_str().expect("a query")).collect();
+        let used: BTreeSet<&str> = queries.iter().flat_map(|query| names_in(query)).collect();
+
+        let exposition = busy_day().encode();
+        let samples = samples(&exposition);
+        let there: BTreeSet<&str> = samples.keys().flat_map(|series| names_in(series)).collect();
+        assert!(used.is_subset(&there), "not there: {:?}", used.difference(&there));
+        let whole = |names: &BTreeSet<&str>| -> BTreeSet<String> {
+            let suffixes = ["_bucket", "_sum", "_count"];
+            let bare = |name: &&str| {
+                suffixes.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name).to_owned()
+            };
+            names.iter().map(bare).collect()
+        };
+        let (used, there) = (whole(&used), whole(&there));
+        assert!(there.is_subset(&used), "not shown: {:?}", there.difference(&used));
+    }
 }

@@ -95,8 +95,10 @@ impl Seen<'_> {
     /// A dispatch that may or may not have been sent: look before sending.
     async fn settle(&mut self, index: usize) -> Result<(), Stop> {
         let (client, room) = self.place()?;
-        let listed = client.list_dispatch(&room).await.map_err(|error| later("listing dispatches", &error))?;
-        let known = |id: &str| self.call.attendance.attempts.iter().any(|a| a.dispatch.as_deref() == Some(id));
+        let listed =
+            client.list_dispatch(&room).await.map_err(|error| later("listing dispatches", &error))?;
+        let known =
+            |id: &str| self.call.attendance.attempts.iter().any(|a| a.dispatch.as_deref() == Some(id));
         let agent = &self.call.attendance.attempts[index].agent;
         let sent = listed
             .iter()
@@ -116,22 +118,24 @@ impl Seen<'_> {
         let dispatch = listing::dispatch(&self.call, attempt.agent.clone(), room);
         match client.create_dispatch(&dispatch).await {
             Ok(made) => {
-                let took = self.app.clock.now().since(self.call.created_at);
-                self.app.metrics.dispatched("sent", took);
+                if self.call.attendance.attempts.len() == 1 {
+                    self.app.metrics.ring_to_dispatch(self.app.clock.now().since(self.call.created_at));
+                }
+                self.app.metrics.dispatched("sent");
                 tracing::info!(agent = dispatch.agent_name, dispatch = made.id, "dispatched the agent");
                 self.sent(index, made.id).await
             }
             Err(error) if error.may_have_happened() => {
-                self.app.metrics.dispatched("unsure", Duration::ZERO);
+                self.app.metrics.dispatched("unsure");
                 tracing::warn!(%error, "no telling whether the dispatch was made: looking before trying again");
                 Ok(()) // The attempt is still unsent, so the next step settles it.
             }
             Err(error) if error.is_retryable() => {
-                self.app.metrics.dispatched("failed", Duration::ZERO);
+                self.app.metrics.dispatched("failed");
                 Err(later("dispatching the agent", &error))
             }
             Err(error) => {
-                self.app.metrics.dispatched("refused", Duration::ZERO);
+                self.app.metrics.dispatched("refused");
                 tracing::error!(%error, "LiveKit refused the dispatch");
                 let now = self.app.clock.now();
                 self.note(move |attendance| attendance.close(index, Closed::Refused, now)).await
@@ -146,7 +150,8 @@ impl Seen<'_> {
 
     async fn look(&mut self) -> Result<(), Stop> {
         let (client, room) = self.place()?;
-        let listed = client.list_dispatch(&room).await.map_err(|error| later("listing dispatches", &error))?;
+        let listed =
+            client.list_dispatch(&room).await.map_err(|error| later("listing dispatches", &error))?;
         let listed: Vec<_> = listed.iter().map(|dispatch| listing::listed(&self.call, dispatch)).collect();
         let there = self.call.evidence.others().filter(|(_, guest)| guest.left.is_none());
         let there: Vec<_> = there
@@ -174,7 +179,10 @@ impl Seen<'_> {
         let (client, room) = self.place()?;
         let deleted = client.delete_dispatch(&room, &dispatch).await;
         deleted.map_err(|error| later("deleting a dispatch", &error))?;
-        self.note(move |attendance| drop(attendance.surplus.remove(&dispatch))).await
+        self.note(move |attendance| {
+            attendance.surplus.remove(&dispatch);
+        })
+        .await
     }
 
     async fn remove(&mut self, identity: String) -> Result<(), Stop> {
@@ -212,7 +220,10 @@ impl Seen<'_> {
     fn place(&self) -> Result<(livekit::Client, String), Stop> {
         let client = self.app.projects.get(&self.call.project).and_then(|project| project.client.clone());
         client.zip(self.call.room().map(ToOwned::to_owned)).ok_or_else(|| {
-            tracing::error!(project = self.call.project, "this LiveKit project has no URL, so nothing can be done there");
+            tracing::error!(
+                project = self.call.project,
+                "this LiveKit project has no URL, so nothing can be done there"
+            );
             Stop::Later
         })
     }
@@ -299,7 +310,7 @@ pub(super) async fn take_up(app: &App, id: CallId, held: Held) {
     match app.db.read(move |tx| calls::by_id(tx, &wanted)).await {
         Ok(Some(call)) => {
             use tracing::Instrument as _;
-            let span = super::span_of(&call);
+            let span = crate::logs::of_call(&call.id);
             see_through(app, call, held, false).instrument(span).await;
         }
         Ok(None) => {

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::call::Call;
 use crate::call::decide::Verdict;
 use crate::hear::{Heard, Touched};
+use crate::logs;
 
 /// Acts on what a fact changed. Called once the fact is on disk and its door has been answered.
 pub fn carry_out(app: &App, heard: Heard, room: Option<(String, String)>) {
@@ -30,7 +31,7 @@ pub fn carry_out(app: &App, heard: Heard, room: Option<(String, String)>) {
 }
 
 fn follow(app: &App, touched: Touched) {
-    let span = span_of(&touched.call);
+    let span = logs::of_call(&touched.call.id);
     span.in_scope(|| tell(app, &touched));
     let Some(held) = touched.job else {
         app.wake_at(app.clock.now());
@@ -38,12 +39,9 @@ fn follow(app: &App, touched: Touched) {
     };
     let (app, call) = (app.clone(), touched.call);
     let seeing = app.clone();
-    app.spawn(async move { attending::see_through(&seeing, call, held, touched.fresh).await }.instrument(span));
-}
-
-/// What every line about a call is logged within.
-pub(crate) fn span_of(call: &Call) -> tracing::Span {
-    tracing::info_span!("call", call = %call.id)
+    app.spawn(
+        async move { attending::see_through(&seeing, call, held, touched.fresh).await }.instrument(span),
+    );
 }
 
 /// Logs and counts what can be seen of a call's life.
@@ -53,9 +51,17 @@ fn tell(app: &App, touched: &Touched) {
         let from = crate::phone::masked(&call.ring.caller);
         let to = crate::phone::masked(&call.ring.called);
         match call.decision.as_ref().map(|decision| &decision.verdict) {
-            Some(Verdict::Answer { agent, .. }) => tracing::info!(from, to, agent, "a call rang: {agent} answers"),
+            Some(Verdict::Answer { agent, .. }) => {
+                tracing::info!(from, to, agent, "a call rang: {agent} answers")
+            }
             Some(Verdict::Reject { reason }) => {
-                tracing::info!(from, to, reason = reason.as_str(), "a call rang and was refused: {}", reason.describe());
+                tracing::info!(
+                    from,
+                    to,
+                    reason = reason.as_str(),
+                    "a call rang and was refused: {}",
+                    reason.describe()
+                );
             }
             None => tracing::info!(from, to, "a call rang"),
         }
@@ -63,7 +69,7 @@ fn tell(app: &App, touched: &Touched) {
     if touched.answered && call.outcome.status == crate::call::Status::InProgress {
         tracing::info!("the call was answered");
         if let Some(at) = call.outcome.answered_at {
-            app.metrics.answered(at.since(call.outcome.rang_at));
+            app.metrics.ring_to_answer(at.since(call.outcome.rang_at));
         }
     }
     if touched.ended {

@@ -232,7 +232,7 @@ impl Reconcile {
             Ok(Some(call))
         });
         if let Some(call) = ended.await? {
-            super::span_of(&call).in_scope(|| super::ended(&self.app, &call));
+            crate::logs::of_call(&call.id).in_scope(|| super::ended(&self.app, &call));
             self.app.metrics.reconciled(found);
             self.app.wake_at(now);
         }

@@ -70,7 +70,7 @@ async fn take_due(app: &App, now: Timestamp) -> db::Result<Option<Timestamp>> {
         .db
         .read(move |tx| -> db::Result<_> { Ok((jobs::next_due(tx, ATTEND)?, jobs::counts(tx, now, LATE)?)) })
         .await?;
-    app.metrics.jobs(counts.0, counts.1);
+    app.metrics.jobs(counts.0.unsigned_abs(), counts.1.unsigned_abs());
     if next.is_none_or(|next| next > now) {
         return Ok(next);
     }

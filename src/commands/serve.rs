@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::{Config, LiveKitConfig};
 use crate::db::{self, Db, changes, migrate, routing};
 use crate::http;
-use crate::metrics::{self, Metrics};
+use crate::metrics::{self, Metrics, Work, WorkOutcome};
 
 /// Serves until `stop` completes. `listening` is told the address once requests are taken.
 pub async fn serve(
@@ -27,9 +27,9 @@ pub async fn serve(
     listening: impl FnOnce(SocketAddr, &App) + Send,
 ) -> anyhow::Result<()> {
     let app = open(config, clock).await?;
-    let listener = TcpListener::bind(config.server.address())
-        .await
-        .with_context(|| format!("cannot listen on {} (server.listen, server.port)", config.server.address()))?;
+    let listener = TcpListener::bind(config.server.address()).await.with_context(|| {
+        format!("cannot listen on {} (server.listen, server.port)", config.server.address())
+    })?;
     if config.metrics.enabled {
         serve_metrics(config, &app).await?;
     }
@@ -65,7 +65,8 @@ async fn serve_metrics(config: &Config, app: &App) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {listen} (metrics.listen)"))?;
     let (router, stop) = (metrics::router(app.metrics.clone()), app.stop().clone());
     app.spawn(async move {
-        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await {
+        if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+        {
             tracing::error!(%error, "the metrics listener stopped");
         }
     });
@@ -83,8 +84,9 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<App> {
     routing.configured_trunks = config.livekit.iter().filter_map(trunk).collect();
     let projects = config.livekit.iter().map(|project| self::project(project, &clock));
     let projects = projects.filter_map(Result::transpose).collect::<anyhow::Result<BTreeMap<_, _>>>()?;
-    let default_project =
-        config.default_project().map_or_else(|| DEFAULT_PROJECT.to_owned(), |project| project.project.clone());
+    let default_project = config
+        .default_project()
+        .map_or_else(|| DEFAULT_PROJECT.to_owned(), |project| project.project.clone());
     Ok(App::new(Parts {
         db,
         projects,
@@ -114,8 +116,26 @@ pub fn database(config: &Config, metrics: &Metrics) -> anyhow::Result<Db> {
     options.queue = settings.max_waiting;
     options.budget = settings.timeout;
     options.report_budget = settings.report_timeout;
-    options.observer = metrics.database_observer();
+    options.observer = observer(metrics);
     Ok(Db::open(&options)?)
+}
+
+fn observer(metrics: &Metrics) -> db::Observer {
+    let metrics = metrics.clone();
+    db::Observer::new(move |seen| {
+        let kind = match seen.lane {
+            db::Lane::Write | db::Lane::Bulk => Work::Write,
+            db::Lane::Read => Work::Read,
+            db::Lane::Report => Work::Report,
+        };
+        let outcome = match seen.outcome {
+            db::Outcome::Kept | db::Outcome::Undone | db::Outcome::Duplicate => WorkOutcome::Done,
+            db::Outcome::Busy => WorkOutcome::Busy,
+            db::Outcome::TooSlow => WorkOutcome::TooSlow,
+            db::Outcome::Failed | db::Outcome::Panicked => WorkOutcome::Failed,
+        };
+        metrics.database(kind, outcome, seen.waited + seen.ran);
+    })
 }
 
 /// How long things may take, as configured.

@@ -73,7 +73,13 @@ pub fn locked(tx: &mut Tx<'_>, id: &CallId) -> Result<Option<Call>> {
 
 /// The call that a ring with these names belongs to. What the remote side chose (the SIP Call-ID, the room an
 /// asker names) finds open calls only.
-pub fn find(tx: &mut Tx<'_>, project: &str, keys: &Keys, room: Option<&Room>, asked: bool) -> Result<Option<CallId>> {
+pub fn find(
+    tx: &mut Tx<'_>,
+    project: &str,
+    keys: &Keys,
+    room: Option<&Room>,
+    asked: bool,
+) -> Result<Option<CallId>> {
     let call = keys.call.as_deref();
     // An asker may know the call by its SIP Call-ID alone, and LiveKit may tell us the Call-ID an asker used.
     let full = if asked { call } else { keys.full.as_deref() };
@@ -123,7 +129,12 @@ pub fn in_room_named(tx: &mut Tx<'_>, project: &str, name: &str) -> Result<(i64,
 
 /// The call a simplified event means: by its name if it gives one, else the newest in the room of that name,
 /// an open one first.
-pub fn meant(tx: &mut Tx<'_>, project: &str, call: Option<&str>, room: Option<&str>) -> Result<Option<CallId>> {
+pub fn meant(
+    tx: &mut Tx<'_>,
+    project: &str,
+    call: Option<&str>,
+    room: Option<&str>,
+) -> Result<Option<CallId>> {
     if let Some(call) = call {
         return tx.first(
             "select call_id from call_keys where project = $1 and kind = 'call' and value = $2",
@@ -266,7 +277,11 @@ pub fn open_of_tenant(tx: &mut Tx<'_>, id: &TenantId) -> Result<i64> {
 
 /// Whoever holds a tenant and a campaign counts their calls alone, until this transaction ends. Always the tenant
 /// first. SQLite has one writer, so only PostgreSQL needs it.
-pub fn hold_capacity(tx: &mut Tx<'_>, tenant: Option<&TenantId>, campaign: Option<&CampaignId>) -> Result<()> {
+pub fn hold_capacity(
+    tx: &mut Tx<'_>,
+    tenant: Option<&TenantId>,
+    campaign: Option<&CampaignId>,
+) -> Result<()> {
     if tx.engine() == super::Engine::Sqlite {
         return Ok(());
     }
@@ -348,7 +363,9 @@ struct Words {
 
 /// The numbers as lists and filters know them: in E.164 where they are telephone numbers, else as they came.
 fn words(call: &Call) -> Words {
-    let known = |decision: &Option<Decision>, which: fn(&Decision) -> Option<String>| decision.as_ref().and_then(which);
+    let known = |decision: &Option<Decision>, which: fn(&Decision) -> Option<String>| {
+        decision.as_ref().and_then(which)
+    };
     Words {
         caller: known(&call.decision, |d| d.caller.as_ref().map(ToString::to_string)),
         called: known(&call.decision, |d| d.called.as_ref().map(ToString::to_string))

@@ -68,8 +68,6 @@ macro_rules! text_column {
         }
     )+};
 }
-pub(crate) use text_column;
-
 text_column!(TenantId, CampaignId, AgentId, NumberId, TrunkId, CallId, LeadId, JobId);
 
 impl rusqlite::ToSql for Timestamp {

@@ -9,7 +9,13 @@ use crate::ids::CallId;
 use super::{Json, Result, Tx};
 
 /// Keeps a fact with the words it came in; false when one with its id is there already.
-pub fn record(tx: &mut Tx<'_>, fact: &Fact, call: Option<&CallId>, body: &str, now: Timestamp) -> Result<bool> {
+pub fn record(
+    tx: &mut Tx<'_>,
+    fact: &Fact,
+    call: Option<&CallId>,
+    body: &str,
+    now: Timestamp,
+) -> Result<bool> {
     let room_sid = fact.room.as_ref().and_then(|room| room.sid.as_deref());
     let said = if call.is_none() { Waiting::of(fact) } else { None };
     let added = tx.execute(
@@ -22,12 +28,19 @@ pub fn record(tx: &mut Tx<'_>, fact: &Fact, call: Option<&CallId>, body: &str, n
 
 /// Whether a fact with this id is there already.
 pub fn is_known(tx: &mut Tx<'_>, project: &str, id: &str) -> Result<bool> {
-    let known = tx.first("select 1 as one from facts where project = $1 and id = $2", &[&project, &id], |_| Ok(()))?;
+    let known =
+        tx.first("select 1 as one from facts where project = $1 and id = $2", &[&project, &id], |_| Ok(()))?;
     Ok(known.is_some())
 }
 
 /// Facts of this room that no call has had yet; from now on they belong to `call`.
-pub fn waiting(tx: &mut Tx<'_>, project: &str, room_sid: &str, room: &str, call: &CallId) -> Result<Vec<Fact>> {
+pub fn waiting(
+    tx: &mut Tx<'_>,
+    project: &str,
+    room_sid: &str,
+    room: &str,
+    call: &CallId,
+) -> Result<Vec<Fact>> {
     let found = tx.all(
         "select id, happened_at, said from facts
          where room_sid = $1 and project = $2 and call_id is null order by received_at, id",
@@ -92,7 +105,11 @@ impl Waiting {
             What::Left(guest, leave) => Waiting::Left { who: guest.into(), leave: leave.clone() },
             What::Spoke(guest) => Waiting::Spoke { who: guest.into() },
             What::RoomEnded => Waiting::RoomEnded,
-            What::Rang(_) | What::CallerLeft(..) | What::Ended { .. } | What::CallerGone { .. } | What::Noted => {
+            What::Rang(_)
+            | What::CallerLeft(..)
+            | What::Ended { .. }
+            | What::CallerGone { .. }
+            | What::Noted => {
                 return None;
             }
         })

@@ -41,7 +41,13 @@ pub enum Plan {
 
 /// Plans a job from outside of it. With [`Plan::Now`] the caller gets to hold it, unless somebody does already:
 /// that one sees the raised version and goes round again.
-pub fn plan(tx: &mut Tx<'_>, name: Name<'_>, plan: Plan, holder: &str, now: Timestamp) -> Result<Option<Held>> {
+pub fn plan(
+    tx: &mut Tx<'_>,
+    name: Name<'_>,
+    plan: Plan,
+    holder: &str,
+    now: Timestamp,
+) -> Result<Option<Held>> {
     let (due, takes): (Timestamp, Option<&str>) = match plan {
         Plan::Now => (now.saturating_add(LEASE), Some(holder)),
         Plan::At(at) => (at, None),
@@ -141,7 +147,9 @@ pub fn failures(tx: &mut Tx<'_>, name: Name<'_>) -> Result<i64> {
 
 /// When the next job of a kind is due.
 pub fn next_due(tx: &mut Tx<'_>, kind: &'static str) -> Result<Option<Timestamp>> {
-    tx.first("select due_at from jobs where kind = $1 order by due_at limit 1", &[&kind], |row| row.get("due_at"))
+    tx.first("select due_at from jobs where kind = $1 order by due_at limit 1", &[&kind], |row| {
+        row.get("due_at")
+    })
 }
 
 /// Jobs waiting, and those of them that are more than `late` overdue.

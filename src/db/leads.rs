@@ -51,7 +51,12 @@ impl Lead {
 
 /// The caller's lead for this call, made on the first ring; each ring adds an attempt. None for a call that no
 /// lead is kept of: refused, or from a withheld number.
-pub fn touch(tx: &mut Tx<'_>, call: &Call, decision: &Decision, now: Timestamp) -> Result<Option<(LeadId, i64)>> {
+pub fn touch(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    decision: &Decision,
+    now: Timestamp,
+) -> Result<Option<(LeadId, i64)>> {
     let (Some(tenant), Some(caller)) = (&decision.tenant, &decision.caller) else { return Ok(None) };
     let scope: &str = decision.campaign.as_ref().map_or(tenant, |campaign| campaign);
     tx.first(
@@ -82,7 +87,13 @@ pub fn touch(tx: &mut Tx<'_>, call: &Call, decision: &Decision, now: Timestamp) 
 }
 
 /// The end of the caller's newest call: `completed` or `missed`. Older calls change nothing.
-pub fn finish(tx: &mut Tx<'_>, lead: &LeadId, call: &CallId, status: &str, now: Timestamp) -> Result<Option<i64>> {
+pub fn finish(
+    tx: &mut Tx<'_>,
+    lead: &LeadId,
+    call: &CallId,
+    status: &str,
+    now: Timestamp,
+) -> Result<Option<i64>> {
     tx.first(
         "update leads set status = $1, revision = revision + 1, updated_at = $2
          where id = $3 and last_call_id = $4 and status <> $1 returning revision",

@@ -13,8 +13,8 @@ use crate::clock::Timestamp;
 pub struct Migration {
     /// The file's name without its ending, such as `0001_calls`.
     pub name: &'static str,
-    sqlite: &'static str,
-    postgres: &'static str,
+    pub(super) sqlite: &'static str,
+    pub(super) postgres: &'static str,
 }
 
 macro_rules! migrations {
@@ -45,7 +45,7 @@ impl Migration {
     }
 
     /// Of the text, whatever a checkout did to its line ends.
-    fn checksum(&self, engine: Engine) -> String {
+    pub(super) fn checksum(&self, engine: Engine) -> String {
         hex::encode(Sha256::digest(self.sql(engine).replace("\r\n", "\n")))
     }
 }
@@ -66,7 +66,7 @@ pub async fn pending(db: &Db) -> Result<Vec<Migration>> {
     Ok(missing.to_vec())
 }
 
-async fn run_these(db: &Db, all: &'static [Migration], now: Timestamp) -> Result<Vec<Migration>> {
+pub(super) async fn run_these(db: &Db, all: &'static [Migration], now: Timestamp) -> Result<Vec<Migration>> {
     let mut ran = Vec::new();
     while let Some(migration) = patiently(db, move |tx| run_next(tx, all, now)).await? {
         tracing::info!(migration = migration.name, "the database was migrated");

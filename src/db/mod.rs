@@ -35,8 +35,6 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver;
 
-#[expect(unused_imports, reason = "for the enums of the table files")]
-pub(crate) use column::text_column;
 pub use column::{Bind, Column, Json};
 pub use error::{Error, PostgresError, Result};
 pub use notice::{Notice, Notices};

@@ -101,7 +101,9 @@ impl Observation {
 
 /// Whom to tell; called on the database's threads, so it must be quick and must not panic.
 #[derive(Clone, Default)]
-pub struct Observer(Option<Arc<dyn Fn(&Observation) + Send + Sync>>);
+pub struct Observer(Option<Arc<Hook>>);
+
+type Hook = dyn Fn(&Observation) + Send + Sync;
 
 impl Observer {
     /// Calls this for each closure that has ended or was refused.

@@ -12,11 +12,13 @@ use tokio::sync::oneshot;
 use super::observe::{Lane, Observation, Observer, Outcome};
 use super::{Error, Result, Tx};
 
+type Work = dyn FnOnce(&mut Tx<'_>) -> Option<Done> + Send;
+
 /// A closure on its way.
 pub(super) struct Job {
     pub(super) lane: Lane,
     pub(super) budget: Duration,
-    work: Box<dyn FnOnce(&mut Tx<'_>) -> Option<Done> + Send>,
+    work: Box<Work>,
 }
 
 impl Job {
@@ -138,18 +140,19 @@ fn contained<T, E: From<Error>>(
     tx: &mut Tx<'_>,
     work: impl FnOnce(&mut Tx<'_>) -> Result<T, E>,
 ) -> (Caught<Result<T, E>>, Outcome) {
-    let result = catch_unwind(AssertUnwindSafe(|| work(tx)));
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        let result = work(tx);
+        match &tx.failed {
+            Some(e) => result.and(Err(e.clone().into())),
+            None => result,
+        }
+    }));
     let outcome = match (&result, &tx.failed) {
         (Err(_), _) => Outcome::Panicked,
         (Ok(_), Some(e)) => Outcome::of(e),
         (Ok(Ok(_)), None) => Outcome::Kept,
         (Ok(Err(_)), None) => Outcome::Undone,
     };
-    let failed = tx.failed.clone();
-    let result = result.map(|r| match failed {
-        Some(e) => r.and(Err(e.into())),
-        None => r,
-    });
     (result, outcome)
 }
 

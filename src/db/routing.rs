@@ -27,7 +27,10 @@ pub fn load(tx: &mut Tx<'_>, only: Option<&TenantId>) -> Result<Vec<TenantRoutin
         &[&only],
         |row| {
             let agent = Agent { name: row.get("name")?, active: row.get("active")? };
-            with(&mut tenants, row, |rules| Ok(drop(rules.agents.insert(row.get("id")?, agent))))
+            with(&mut tenants, row, |rules| {
+                rules.agents.insert(row.get("id")?, agent);
+                Ok(())
+            })
         },
     )?;
     tx.each(
@@ -36,7 +39,10 @@ pub fn load(tx: &mut Tx<'_>, only: Option<&TenantId>) -> Result<Vec<TenantRoutin
         &[&only],
         |row| {
             let campaign = campaign(row)?;
-            with(&mut tenants, row, |rules| Ok(drop(rules.campaigns.insert(row.get("id")?, campaign))))
+            with(&mut tenants, row, |rules| {
+                rules.campaigns.insert(row.get("id")?, campaign);
+                Ok(())
+            })
         },
     )?;
     tx.each(
@@ -45,7 +51,10 @@ pub fn load(tx: &mut Tx<'_>, only: Option<&TenantId>) -> Result<Vec<TenantRoutin
         &[&only],
         |row| {
             let (number, rest) = number(row)?;
-            with(&mut tenants, row, |rules| Ok(drop(rules.numbers.insert(number, rest))))
+            with(&mut tenants, row, |rules| {
+                rules.numbers.insert(number, rest);
+                Ok(())
+            })
         },
     )?;
     tx.each(

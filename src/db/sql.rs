@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use postgres::fallible_iterator::FallibleIterator;
 use rusqlite::{CachedStatement, Connection, params_from_iter};
 
 use super::{Bind, Column, Engine, Error, Result};
@@ -56,6 +55,9 @@ thread_local! {
 /// so such a statement gets this much longer. Its closure ends after it all the same.
 const WRITE_GRACE: Duration = Duration::from_secs(2);
 
+/// Rows that [`Tx::each`] takes from PostgreSQL at once.
+const PORTION: i32 = 1_000;
+
 /// Whether the statement on this thread has run out of time; for SQLite's progress handler.
 pub(super) fn out_of_time() -> bool {
     UNTIL.get().is_some_and(|until| Instant::now() > until)
@@ -94,12 +96,18 @@ impl<'c> Tx<'c> {
         args: &[&dyn Bind],
         mut row: impl FnMut(&Row<'_>) -> Result<T>,
     ) -> Result<Vec<T>> {
-        let mut rows = Vec::new();
-        self.each(sql, args, |r| {
-            rows.push(row(r)?);
-            Ok(())
-        })?;
-        Ok(rows)
+        let (sql, until) = (sql.into(), self.until);
+        self.run(sql, |on| match on {
+            On::Sqlite(c) => {
+                let mut statement = prepared_sqlite(c, sql, until)?;
+                statement.query_and_then(lite(args), |r| row(&Row(Inner::Sqlite(r))))?.collect()
+            }
+            On::Postgres(t, known) => {
+                let statement = prepared_postgres(t, known, sql)?;
+                let rows = t.query(&statement, &pg(args))?;
+                rows.iter().map(|r| row(&Row(Inner::Postgres(r)))).collect()
+            }
+        })
     }
 
     /// The first row of a query, if it has one.
@@ -143,11 +151,14 @@ impl<'c> Tx<'c> {
             }
             On::Postgres(t, known) => {
                 let statement = prepared_postgres(t, known, sql)?;
-                let mut rows = t.query_raw(&statement, pg(args))?;
-                while let Some(r) = rows.next()? {
-                    row(&Row(Inner::Postgres(&r)))?;
+                let portal = t.bind(&statement, &pg(args))?;
+                loop {
+                    let rows = t.query_portal(&portal, PORTION)?;
+                    rows.iter().try_for_each(|r| row(&Row(Inner::Postgres(r))))?;
+                    if rows.len() < PORTION as usize {
+                        return Ok(());
+                    }
                 }
-                Ok(())
             }
         })
     }

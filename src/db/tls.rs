@@ -15,11 +15,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use postgres::config::SslMode;
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -99,8 +100,13 @@ impl Tls {
         let provider = Arc::new(ring::default_provider());
         let checks: Arc<dyn ServerCertVerifier> = match self.check() {
             Check::Nothing => Arc::new(Encrypted { provider: provider.clone() }),
-            Check::Authority => Arc::new(AnyName(self.verifier(&provider)?)),
-            Check::AuthorityAndName => self.verifier(&provider)?,
+            check => {
+                let (roots, given) = self.roots()?;
+                let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+                    .build()
+                    .map_err(|e| Error::refused(format!("sslrootcert: {e}")))?;
+                Arc::new(Checked { chain, given, name: check == Check::AuthorityAndName })
+            }
         };
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -111,21 +117,17 @@ impl Tls {
         Ok(MakeRustlsConnect::new(config))
     }
 
-    fn verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>> {
-        let roots = Arc::new(self.roots()?);
-        WebPkiServerVerifier::builder_with_provider(roots, provider.clone())
-            .build()
-            .map_err(|e| Error::refused(format!("sslrootcert: {e}")))
-    }
-
-    fn roots(&self) -> Result<RootCertStore> {
-        let mut roots = RootCertStore::empty();
+    /// Who is trusted, and the certificates of the file if one is given.
+    fn roots(&self) -> Result<(RootCertStore, Vec<CertificateDer<'static>>)> {
+        let (mut roots, mut given) = (RootCertStore::empty(), Vec::new());
         match self.root_certificate.as_deref() {
             Some(file) if file != "system" => {
                 let unreadable = |e| Error::refused(format!("sslrootcert: cannot read {file} as PEM: {e}"));
                 for certificate in CertificateDer::pem_file_iter(file).map_err(unreadable)? {
-                    let added = roots.add(certificate.map_err(unreadable)?);
+                    let certificate = certificate.map_err(unreadable)?;
+                    let added = roots.add(certificate.clone());
                     added.map_err(|e| Error::refused(format!("sslrootcert: {file}: {e}")))?;
+                    given.push(certificate);
                 }
                 if roots.is_empty() {
                     return Err(Error::refused(format!("sslrootcert: {file} holds no certificate")));
@@ -138,7 +140,7 @@ impl Tls {
                 }
             }
         }
-        Ok(roots)
+        Ok((roots, given))
     }
 }
 
@@ -185,11 +187,15 @@ impl ServerCertVerifier for Encrypted {
     }
 }
 
-/// Checks who issued the certificate, not for whom.
+/// Checks who issued the certificate, and if so wanted for whom.
 #[derive(Debug)]
-struct AnyName(Arc<WebPkiServerVerifier>);
+struct Checked {
+    chain: Arc<WebPkiServerVerifier>,
+    given: Vec<CertificateDer<'static>>,
+    name: bool,
+}
 
-impl ServerCertVerifier for AnyName {
+impl ServerCertVerifier for Checked {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,
@@ -198,13 +204,21 @@ impl ServerCertVerifier for AnyName {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        match self.0.verify_server_cert(certificate, between, name, ocsp, now) {
-            // The name is the last thing looked at, after the chain was found good.
-            Err(rustls::Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
-            other => other,
+        // A server that issued its own certificate is trusted when just that one was given, as by libpq; a
+        // chain to it cannot be built when it says that it is an authority.
+        if !self.given.contains(certificate) {
+            match self.chain.verify_server_cert(certificate, between, name, ocsp, now) {
+                // The name is the last thing looked at, after the chain was found good.
+                Err(rustls::Error::InvalidCertificate(
+                    CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+                )) if !self.name => {}
+                other => return other,
+            }
         }
+        if self.name {
+            verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+        }
+        Ok(ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(
@@ -213,7 +227,7 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, certificate, signed)
+        self.chain.verify_tls12_signature(message, certificate, signed)
     }
 
     fn verify_tls13_signature(
@@ -222,11 +236,11 @@ impl ServerCertVerifier for AnyName {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
+        self.chain.verify_tls13_signature(message, certificate, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.chain.supported_verify_schemes()
     }
 }
 
@@ -264,7 +278,7 @@ mod tests {
     #[test]
     fn without_a_file_the_systems_authorities_are_trusted() {
         let tls = Tls { mode: TlsMode::VerifyFull, root_certificate: None };
-        assert!(!tls.roots().unwrap().is_empty());
+        assert!(!tls.roots().unwrap().0.is_empty());
         assert!(tls.connector().is_ok());
     }
 }

@@ -33,8 +33,8 @@ impl InFlight {
 /// Answers 503 at once when every place is taken: whoever asks may ask again, and no queue grows.
 pub async fn refuse_when_full(State(requests): State<InFlight>, request: Request, next: Next) -> Response {
     let Ok(_place) = requests.places.try_acquire() else {
-        requests.app.metrics.busy();
-        return Problem::Busy.into_response();
+        requests.app.metrics.busy("webhooks");
+        return Problem::busy().into_response();
     };
     let _counted = requests.app.metrics.in_flight();
     next.run(request).await
@@ -45,9 +45,7 @@ pub async fn body(body: Body, most: usize) -> Result<Bytes, Problem> {
     let read = tokio::time::timeout(BODY_WITHIN, axum::body::to_bytes(body, most)).await;
     match read {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if is_too_long(&error) => {
-            Err(Problem::TooLarge(format!("the body is larger than {} KiB", most / 1024)))
-        }
+        Ok(Err(error)) if is_too_long(&error) => Err(Problem::TooLarge(most)),
         Ok(Err(_)) => Err(Problem::BadRequest("the body broke off".into())),
         Err(_) => Err(Problem::BadRequest("the body did not come within 10 s".into())),
     }

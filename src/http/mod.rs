@@ -8,13 +8,10 @@ pub mod webhooks;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::Method;
 use axum::middleware;
 use axum::routing::{get, post};
 
 use crate::app::App;
-
-use problem::Problem;
 
 /// Everything that is served, but for metrics, which have a listener of their own.
 pub fn router(app: &App) -> Router {
@@ -27,17 +24,9 @@ pub fn router(app: &App) -> Router {
         .merge(doors)
         .route("/api/v1/webhooks/health", get(webhooks::health::alive))
         .route("/readyz", get(webhooks::health::ready))
-        .fallback(nothing_here)
-        .method_not_allowed_fallback(not_that_way)
+        .fallback(problem::no_such_address)
+        .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(DefaultBodyLimit::disable()) // Each door reads its body itself, up to its own limit.
         .layer(middleware::from_fn(request_id::request_ids))
         .with_state(app.clone())
-}
-
-async fn nothing_here() -> Problem {
-    Problem::NotFound("page")
-}
-
-async fn not_that_way(method: Method) -> Problem {
-    Problem::MethodNotAllowed(format!("{method} is not answered here"))
 }

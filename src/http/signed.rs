@@ -12,6 +12,11 @@ use super::problem::Problem;
 /// The header of the user's contract: `sha256=<hex HMAC-SHA256(API secret, raw body)>`, or the bare hex.
 pub const SIGNATURE: &str = "x-livekit-signature";
 
+const UNSIGNED: &str = "not signed: send X-LiveKit-Signature: sha256=<hex HMAC-SHA256(API secret, raw body)>, or a \
+                        LiveKit access token whose sha256 claim covers the body as Authorization";
+const WRONGLY_SIGNED: &str =
+    "the signature does not fit these bytes and our API secret (or the token has expired)";
+
 /// The project whose secret signed exactly these bytes. Nothing of the body is looked at before.
 pub fn project(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<String, Problem> {
     let signature = headers.get(SIGNATURE);
@@ -22,7 +27,8 @@ pub fn project(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<String, Pr
         (None, None) if app.doors.allow_unsigned => Some(app.doors.default_project.clone()),
         (None, None) => None,
     };
-    found.ok_or(Problem::Unauthenticated)
+    let none = signature.is_none() && authorization.is_none();
+    found.ok_or(Problem::Unauthenticated(if none { UNSIGNED } else { WRONGLY_SIGNED }))
 }
 
 fn by_hmac(app: &App, signature: &str, body: &[u8]) -> Option<String> {
@@ -49,7 +55,8 @@ fn by_token(app: &App, token: &str, body: &[u8]) -> Option<String> {
 /// The value of [`SIGNATURE`] for a body.
 pub fn signature(secret: &str, body: &[u8]) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes());
-    mac.map_or_else(|_| String::new(), |mac| {
-        format!("sha256={}", hex::encode(mac.chain_update(body).finalize().into_bytes()))
-    })
+    mac.map_or_else(
+        |_| String::new(),
+        |mac| format!("sha256={}", hex::encode(mac.chain_update(body).finalize().into_bytes())),
+    )
 }

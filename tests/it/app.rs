@@ -77,7 +77,10 @@ impl Place {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let folder = tempfile::tempdir().expect("a folder for the test");
         if engine == Engine::Sqlite {
-            return Some(Place { url: format!("sqlite:{}", folder.path().join("test.db").display()), folder });
+            return Some(Place {
+                url: format!("sqlite:{}", folder.path().join("test.db").display()),
+                folder,
+            });
         }
         let Some(server) = std::env::var("TEST_DATABASE_URL").ok().filter(|url| !url.is_empty()) else {
             skipped("PostgreSQL: run ./test");
@@ -86,7 +89,8 @@ impl Place {
         let schema = format!("it_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let (address, name) = (server.clone(), schema.clone());
         tokio::task::spawn_blocking(move || {
-            let mut client = postgres::Client::connect(&address, postgres::NoTls).expect("PostgreSQL answers");
+            let mut client =
+                postgres::Client::connect(&address, postgres::NoTls).expect("PostgreSQL answers");
             client.batch_execute(&format!("create schema {name}")).expect("a schema for the test");
         })
         .await
@@ -109,6 +113,7 @@ pub(crate) struct TestApp {
 impl TestApp {
     /// Starts on a database that may have been used before.
     pub(crate) async fn start(setup: Setup, place: Place) -> TestApp {
+        log_as_asked();
         let mut sources = Sources::nothing(place.folder.path());
         sources.environment = setup.environment;
         sources.environment.insert("DATABASE_URL".to_owned(), place.url.clone());
@@ -153,8 +158,13 @@ impl TestApp {
         let credentials = livekit::Credentials::new(KEY, SECRET);
         let token = livekit::webhook::signed(&credentials, &body, self.app.clock.now().secs());
         let request = self.http.post(format!("{}/api/v1/webhooks/livekit/events", self.url));
-        answer(request.header("authorization", token).header("content-type", livekit::webhook::CONTENT_TYPE).body(body))
-            .await
+        answer(
+            request
+                .header("authorization", token)
+                .header("content-type", livekit::webhook::CONTENT_TYPE)
+                .body(body),
+        )
+        .await
     }
 
     /// Posts a body, signed by HMAC.
@@ -171,9 +181,26 @@ impl TestApp {
         calls
     }
 
+    /// What is looked for in the calls, once it is there.
+    pub(crate) async fn until<T>(&self, mut pick: impl FnMut(&[switchboard::call::Call]) -> Option<T>) -> T {
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(30);
+        loop {
+            let calls = self.calls().await;
+            if let Some(found) = pick(&calls) {
+                return found;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "it never came to that; the calls: {calls:#?}");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
     /// Every lead.
     pub(crate) async fn leads(&self) -> Vec<db::leads::Lead> {
-        self.app.db.read(|tx| db::leads::list(tx, None, None, None, 1000)).await.expect("the leads can be read")
+        self.app
+            .db
+            .read(|tx| db::leads::list(tx, None, None, None, 1000))
+            .await
+            .expect("the leads can be read")
     }
 }
 
@@ -189,5 +216,16 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
     let response = request.send().await.expect("the server answers");
     let status = response.status().as_u16();
     let body = response.bytes().await.expect("the answer has an end");
-    (status, serde_json::from_slice(&body).unwrap_or(Value::String(String::from_utf8_lossy(&body).into_owned())))
+    (
+        status,
+        serde_json::from_slice(&body).unwrap_or(Value::String(String::from_utf8_lossy(&body).into_owned())),
+    )
+}
+
+/// With `RUST_LOG` set, a failing test shows what the server logged.
+fn log_as_asked() {
+    if std::env::var_os("RUST_LOG").is_some() {
+        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().try_init().ok();
+    }
 }

@@ -4,6 +4,7 @@ mod app;
 mod ask;
 mod peers;
 mod proxy;
+mod real;
 mod routing;
 
 /// One test body, run on SQLite and on PostgreSQL.

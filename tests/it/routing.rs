@@ -20,7 +20,8 @@ pub(crate) async fn acme(app: &TestApp) {
         })
         .await
         .expect("routing");
-    let rules = app.app.db.read(|tx| db::routing::load(tx, Some(&TenantId::from("tnt_1")))).await.expect("rules");
+    let rules =
+        app.app.db.read(|tx| db::routing::load(tx, Some(&TenantId::from("tnt_1")))).await.expect("rules");
     let mut next = Routing::clone(&app.app.routing());
     for rules in rules {
         next.replace(&rules.id.clone(), Some(rules));

@@ -6,12 +6,14 @@ use serde_json::Value;
 
 use crate::fields::Fields;
 
-const KINDS: [&str; 9] = ["STANDARD", "INGRESS", "EGRESS", "SIP", "AGENT", "", "", "CONNECTOR", "BRIDGE"];
-const STATES: [&str; 4] = ["JOINING", "JOINED", "ACTIVE", "DISCONNECTED"];
-const TRACK_KINDS: [&str; 3] = ["AUDIO", "VIDEO", "DATA"];
-const SOURCES: [&str; 5] = ["UNKNOWN", "CAMERA", "MICROPHONE", "SCREEN_SHARE", "SCREEN_SHARE_AUDIO"];
-const JOB_STATES: [&str; 4] = ["JS_PENDING", "JS_RUNNING", "JS_SUCCESS", "JS_FAILED"];
-const DISCONNECT_REASONS: [&str; 17] = [
+pub(crate) const KINDS: [&str; 9] =
+    ["STANDARD", "INGRESS", "EGRESS", "SIP", "AGENT", "", "", "CONNECTOR", "BRIDGE"];
+pub(crate) const STATES: [&str; 4] = ["JOINING", "JOINED", "ACTIVE", "DISCONNECTED"];
+pub(crate) const TRACK_KINDS: [&str; 3] = ["AUDIO", "VIDEO", "DATA"];
+pub(crate) const SOURCES: [&str; 5] =
+    ["UNKNOWN", "CAMERA", "MICROPHONE", "SCREEN_SHARE", "SCREEN_SHARE_AUDIO"];
+pub(crate) const JOB_STATES: [&str; 4] = ["JS_PENDING", "JS_RUNNING", "JS_SUCCESS", "JS_FAILED"];
+pub(crate) const DISCONNECT_REASONS: [&str; 17] = [
     "UNKNOWN_REASON",
     "CLIENT_INITIATED",
     "DUPLICATE_IDENTITY",

@@ -6,9 +6,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::call::Call;
 use crate::call::decide::Verdict;
 use crate::call::fact::{Fact, Keys, Ring, Room, What};
+use crate::call::{Call, Status};
 use crate::carry_out::{attributes, carry_out, metadata};
 use crate::clock::Timestamp;
 use crate::db::{self, calls};
@@ -16,6 +16,7 @@ use crate::hear::Heard;
 use crate::http::problem::Problem;
 use crate::http::{limits, signed};
 use crate::ids::CallId;
+use crate::metrics::Answer;
 
 use super::fields::{self, Fields};
 
@@ -28,8 +29,13 @@ pub async fn answer(State(app): State<App>, request: Request) -> Result<Response
     let within = app.doors.ask_timeout;
     // The work goes on if the asker goes away or the time is up: it is on disk then, and asking again finds it.
     let answered = tokio::time::timeout(within, asked(app.clone(), request)).await;
-    let answered = answered.unwrap_or(Err(Problem::Busy));
-    app.metrics.asked(began.elapsed());
+    let answered = answered.unwrap_or_else(|_| Err(Problem::busy()));
+    let kind = match answered.as_ref().map(|call| call.outcome.status) {
+        Ok(Status::Rejected) => Answer::Reject,
+        Ok(_) => Answer::Agent,
+        Err(_) => Answer::Problem,
+    };
+    app.metrics.asked(kind, began.elapsed());
     answered.map(|call| Json(in_words(&call)).into_response())
 }
 
@@ -44,7 +50,7 @@ async fn asked(app: App, request: Request) -> Result<Call, Problem> {
         Heard::Calls(touched) => {
             let call = touched.first().map(|touched| touched.call.clone());
             carry_out(&app, Heard::Calls(touched), None);
-            call.ok_or(Problem::Busy)
+            call.ok_or_else(Problem::busy)
         }
         Heard::Differs(id) => Err(differs(&id)),
         Heard::Before | Heard::Foreign | Heard::Kept { .. } => earlier(&app, project, keys).await,
@@ -57,7 +63,7 @@ async fn earlier(app: &App, project: String, keys: Keys) -> Result<Call, Problem
         let Some(id) = calls::find(tx, &project, &keys, None, true)? else { return Ok(None) };
         calls::by_id(tx, &id)
     });
-    found.await?.ok_or(Problem::Busy)
+    found.await?.ok_or_else(Problem::busy)
 }
 
 fn differs(id: &CallId) -> Problem {

@@ -12,6 +12,7 @@ use crate::carry_out::carry_out;
 use crate::hear::Heard;
 use crate::http::problem::Problem;
 use crate::http::{limits, signed};
+use crate::metrics::WebhookOutcome;
 
 use super::{simplified, words};
 
@@ -30,7 +31,9 @@ pub async fn receive(State(app): State<App>, request: Request) -> Result<Respons
     }
     .await;
     if let Err(problem) = &taken {
-        app.metrics.webhook("other", problem.outcome());
+        let refused = problem.status().is_client_error();
+        let outcome = if refused { WebhookOutcome::Refused } else { WebhookOutcome::Failed };
+        app.metrics.webhook("other", outcome);
     }
     taken
 }
@@ -41,10 +44,10 @@ async fn take_in(app: &App, project: String, body: &[u8]) -> Result<Response, Pr
     let noted = fact.what == What::Noted;
     let heard = app.hear(fact, webhook::without_secrets(body)).await?;
     let outcome = match &heard {
-        Heard::Before => "duplicate",
-        Heard::Foreign => "foreign",
-        _ if noted => "ignored",
-        _ => "kept",
+        Heard::Before => WebhookOutcome::Duplicate,
+        Heard::Foreign => WebhookOutcome::Foreign,
+        _ if noted => WebhookOutcome::Ignored,
+        _ => WebhookOutcome::Kept,
     };
     app.metrics.webhook(&name, outcome);
     carry_out(app, heard, room);
@@ -87,14 +90,23 @@ fn check_lengths(event: &webhook::Event) -> Result<(), Problem> {
         let longest = if *pointer == "/participant/attributes" { LARGEST } else { LONGEST };
         text.chars().count() > longest
     }) {
-        Some((pointer, _)) => Err(Problem::invalid(pointer, "is longer than anything LiveKit sends (512 characters)")),
+        Some((pointer, _)) => {
+            Err(Problem::invalid(pointer, "is longer than anything LiveKit sends (512 characters)"))
+        }
         None => check_sip_names(event),
     }
 }
 
 /// The attributes that become names of a call.
 fn check_sip_names(event: &webhook::Event) -> Result<(), Problem> {
-    let names = ["sip.callID", "sip.callIDFull", "sip.twilio.callSid", "sip.trunkID", "sip.trunkPhoneNumber", "sip.phoneNumber"];
+    let names = [
+        "sip.callID",
+        "sip.callIDFull",
+        "sip.twilio.callSid",
+        "sip.trunkID",
+        "sip.trunkPhoneNumber",
+        "sip.phoneNumber",
+    ];
     let attributes = event.participant.iter().flat_map(|who| &who.attributes);
     let mut named = attributes.filter(|(name, _)| names.contains(&name.as_str()));
     match named.find(|(_, value)| value.chars().count() > LONGEST) {

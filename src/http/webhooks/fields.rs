@@ -12,20 +12,20 @@ const LONGEST_CALL: f64 = 10.0 * 366.0 * 86_400.0;
 
 /// A JSON object, and where it stands in the body.
 #[derive(Copy, Clone)]
-pub struct Fields<'j> {
+pub(super) struct Fields<'j> {
     map: &'j Map<String, Value>,
     at: &'static str,
 }
 
 impl<'j> Fields<'j> {
     /// The body as an object.
-    pub fn of(body: &'j Value) -> Result<Fields<'j>, Problem> {
+    pub(super) fn of(body: &'j Value) -> Result<Fields<'j>, Problem> {
         let map = body.as_object().ok_or_else(|| Problem::invalid("", "the body must be a JSON object"))?;
         Ok(Fields { map, at: "" })
     }
 
     /// The object in a field.
-    pub fn object(&self, name: &'static str, at: &'static str) -> Result<Option<Fields<'j>>, Problem> {
+    pub(super) fn object(&self, name: &'static str, at: &'static str) -> Result<Option<Fields<'j>>, Problem> {
         match self.map.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Object(map)) => Ok(Some(Fields { map, at })),
@@ -34,7 +34,7 @@ impl<'j> Fields<'j> {
     }
 
     /// A string that need not be there.
-    pub fn text(&self, name: &str) -> Result<Option<String>, Problem> {
+    pub(super) fn text(&self, name: &str) -> Result<Option<String>, Problem> {
         match self.map.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => self.checked(name, text).map(Some),
@@ -43,34 +43,38 @@ impl<'j> Fields<'j> {
     }
 
     /// A string that must be there.
-    pub fn required(&self, name: &str) -> Result<String, Problem> {
+    pub(super) fn required(&self, name: &str) -> Result<String, Problem> {
         self.text(name)?.ok_or_else(|| self.wrong(name, "is missing"))
     }
 
     /// A string that must be there and say something.
-    pub fn filled(&self, name: &str) -> Result<String, Problem> {
+    pub(super) fn filled(&self, name: &str) -> Result<String, Problem> {
         let text = self.required(name)?;
         if text.is_empty() { Err(self.wrong(name, "must not be empty")) } else { Ok(text) }
     }
 
     /// An RFC 3339 time that need not be there.
-    pub fn time(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
+    pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
         let text = self.text(name)?.filter(|text| !text.is_empty());
         let read = |text: String| {
-            text.parse().map_err(|_| self.wrong(name, "must be an RFC 3339 time such as 2025-10-09T15:30:00Z"))
+            text.parse()
+                .map_err(|_| self.wrong(name, "must be an RFC 3339 time such as 2025-10-09T15:30:00Z"))
         };
         text.map(read).transpose()
     }
 
     /// Seconds that need not be there, cut to whole ones; a number or a text of one.
-    pub fn seconds(&self, name: &str) -> Result<Option<i64>, Problem> {
+    pub(super) fn seconds(&self, name: &str) -> Result<Option<i64>, Problem> {
         let number = match self.map.get(name) {
             None | Some(Value::Null) => return Ok(None),
             Some(Value::String(text)) => text.trim().parse().ok(),
             Some(value) => value.as_f64(),
         };
         match number {
-            #[expect(clippy::cast_possible_truncation, reason = "the range is checked; parts of a second are cut off")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the range is checked; parts of a second are cut off"
+            )]
             Some(seconds) if (0.0..=LONGEST_CALL).contains(&seconds) => Ok(Some(seconds as i64)),
             _ => Err(self.wrong(name, "must be a number of seconds, not negative")),
         }
@@ -87,13 +91,14 @@ impl<'j> Fields<'j> {
     }
 
     /// What is wrong with a field.
-    pub fn wrong(&self, name: &str, what: &str) -> Problem {
+    pub(super) fn wrong(&self, name: &str, what: &str) -> Problem {
         let field = if self.at.is_empty() { name.to_owned() } else { format!("{}.{name}", self.at) };
         Problem::invalid(format!("/{}", field.replace('.', "/")), format!("{field} {what}"))
     }
 }
 
 /// A body as JSON.
-pub fn json(body: &[u8]) -> Result<Value, Problem> {
-    serde_json::from_slice(body).map_err(|error| Problem::BadRequest(format!("the body is not JSON: {error}")))
+pub(super) fn json(body: &[u8]) -> Result<Value, Problem> {
+    serde_json::from_slice(body)
+        .map_err(|error| Problem::BadRequest(format!("the body is not JSON: {error}")))
 }

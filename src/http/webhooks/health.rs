@@ -15,7 +15,7 @@ pub async fn alive() -> Json<Value> {
 /// Alive, and the database answers.
 pub async fn ready(State(app): State<App>) -> Result<Json<Value>, Problem> {
     if app.stop().is_cancelled() {
-        return Err(Problem::Busy);
+        return Err(Problem::busy());
     }
     app.db.read(|tx| tx.first("select 1 as one", &[], |_| Ok(()))).await?;
     Ok(Json(json!({ "status": "ready" })))

@@ -40,7 +40,8 @@ pub(super) fn fact(body: &[u8], project: String, now: Timestamp) -> Result<Fact,
         _ => What::Noted,
     };
     let said = format!("{event}\n{:?}\n{:?}\n{:?}", identity, duration, fields.text("timestamp")?);
-    let id = format!("told:{}:{}", name.as_deref().unwrap_or_default(), hex::encode(&Sha256::digest(said)[..12]));
+    let id =
+        format!("told:{}:{}", name.as_deref().unwrap_or_default(), hex::encode(&Sha256::digest(said)[..12]));
     Ok(Fact { id, project, at, room: name.map(|name| Room { name, sid: None }), what })
 }
 

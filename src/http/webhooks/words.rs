@@ -23,7 +23,11 @@ fn what(event: &Event, at: Timestamp) -> (What, Timestamp) {
         ("participant_joined", Some(who)) => What::Joined(guest(who)),
         ("participant_left" | "participant_connection_aborted", Some(who)) => {
             let leave = Leave { at, why: why(who, event), leg: leg(who) };
-            if is_ring(who) { What::CallerLeft(Box::new(ring(who)), leave) } else { What::Left(guest(who), leave) }
+            if is_ring(who) {
+                What::CallerLeft(Box::new(ring(who)), leave)
+            } else {
+                What::Left(guest(who), leave)
+            }
         }
         ("track_published", Some(who)) => match &event.track {
             Some(track) if is_audio(track) => {

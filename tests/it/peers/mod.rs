@@ -52,6 +52,6 @@ fn installed() -> Option<Installed> {
 /// Says that a test is skipped, past the test harness's capture so that it is always seen and counted.
 /// In CI nothing may be skipped.
 pub(crate) fn skipped(what: &str) {
+    assert!(env::var("CI").as_deref() != Ok("true"), "missing in CI: {what}");
     writeln!(std::io::stderr(), "skipped: {what}").ok();
-    assert!(env::var("CI").as_deref() != Ok("true"), "skipped in CI: {what}");
 }

@@ -20,7 +20,8 @@ use super::Installed;
 
 /// As many tests as there are processors in the smallest machine these tests must pass on: real media
 /// is late, and so are its events, when more calls run than that.
-static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(2)));
+static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(SIDE_BY_SIDE as usize)));
+const SIDE_BY_SIDE: u32 = 2;
 
 const KEY: &str = "devkey";
 const SECRET: &str = "at-least-32-characters-secret-000000";
@@ -43,8 +44,17 @@ impl RealLiveKit {
     /// Starts a server that posts its webhooks to `webhook_urls`. None: it is not installed, and the
     /// test that asked for it is skipped.
     pub(crate) async fn start(webhook_urls: &[&str]) -> Option<RealLiveKit> {
+        RealLiveKit::start_in_turn(webhook_urls, 1).await
+    }
+
+    /// As `start`, while no other test has a server: for one that needs the whole machine.
+    pub(crate) async fn start_alone(webhook_urls: &[&str]) -> Option<RealLiveKit> {
+        RealLiveKit::start_in_turn(webhook_urls, SIDE_BY_SIDE).await
+    }
+
+    async fn start_in_turn(webhook_urls: &[&str], turns: u32) -> Option<RealLiveKit> {
         let installed = super::installed()?;
-        let turn = TURNS.clone().acquire_owned().await.expect("turns are never closed");
+        let turn = TURNS.clone().acquire_many_owned(turns).await.expect("turns are never closed");
         let dir = tempfile::tempdir().expect("a temporary folder");
         let http = http_client();
         for _ in 0..5 {

@@ -23,9 +23,15 @@ fn of_room<'a>(event: &'a str, room: &'a str) -> impl Fn(&Seen) -> bool + 'a {
     move |seen| seen.is_event(event) && seen.json()["room"]["name"] == room
 }
 
-/// Sends an agent to a phone that rings, as Switchboard will.
+/// Sends an agent to a phone that rings, and again when none came, as Switchboard will: on a busy machine
+/// LiveKit finds no worker in time, and does not look again.
 async fn answered(livekit: &RealLiveKit, agent: &str, phone: &Phone) {
-    livekit.dispatch(&phone.room, agent, "{}").await;
+    for _ in 0..5 {
+        livekit.dispatch(&phone.room, agent, "{}").await;
+        if phone.answered(Duration::from_secs(5)).await.is_ok() {
+            return;
+        }
+    }
     phone.answered(SOON).await.expect("an answer");
 }
 
@@ -181,7 +187,9 @@ async fn a_killed_agent_is_noticed_after_twenty_seconds_and_another_takes_over()
 
 #[tokio::test]
 async fn twenty_phones_ring_at_once_and_five_are_answered() {
-    let Some((livekit, webhooks)) = livekit().await else { return };
+    let webhooks = Proxy::start().await;
+    webhooks.always(Fate::Answer(200), |_| true);
+    let Some(livekit) = RealLiveKit::start_alone(&[&webhooks.url]).await else { return };
     let phones = PhoneHost::start(&livekit).await;
     let _agent = AgentProcess::start(&livekit, "telephony-agent", Behaviour::answers()).await;
     let began = std::time::Instant::now();
@@ -193,9 +201,11 @@ async fn twenty_phones_ring_at_once_and_five_are_answered() {
         livekit.dispatch(&phone.room, "telephony-agent", "{}").await;
     }
     for phone in &ringing[..5] {
-        phone.answered(SOON).await.unwrap();
+        if phone.answered(SOON).await.is_err() {
+            answered(&livekit, "telephony-agent", phone).await;
+        }
     }
-    let answered = began.elapsed();
+    let answered_after = began.elapsed();
     for phone in &ringing[5..] {
         webhooks.until_seen(SOON, of_room("participant_joined", &phone.room)).await.unwrap();
         livekit.delete_room(&phone.room).await;
@@ -204,7 +214,7 @@ async fn twenty_phones_ring_at_once_and_five_are_answered() {
         assert_eq!(phone.ended(SOON).await.unwrap().how, How::PutOut("ROOM_DELETED".into()));
     }
     println!(
-        "20 ringing after {rang:.1?}, 5 answered after {answered:.1?}, all after {:.1?}",
+        "20 ringing after {rang:.1?}, 5 answered after {answered_after:.1?}, all after {:.1?}",
         began.elapsed()
     );
 }

@@ -1,0 +1,53 @@
+//! Who may do what: tokens checked and refused as livekit-server does it.
+
+use axum::http::{HeaderMap, header};
+
+use super::twirp::Refusal;
+use crate::Credentials;
+use crate::token::{self, Grants, Refused};
+
+/// What a request's token grants; without a token nothing.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Granted(Grants);
+
+impl Granted {
+    pub(super) fn create(&self) -> Result<(), Refusal> {
+        granted_if(self.0.room_create)
+    }
+
+    pub(super) fn list(&self) -> Result<(), Refusal> {
+        granted_if(self.0.room_list)
+    }
+
+    pub(super) fn manage(&self, room: &str) -> Result<(), Refusal> {
+        granted_if(self.0.room_admin && self.0.room == room)
+    }
+}
+
+fn granted_if(allowed: bool) -> Result<(), Refusal> {
+    if allowed { Ok(()) } else { Err(Refusal::unauthenticated()) }
+}
+
+/// The grants of a request, or what livekit-server says in plain text where the token itself is bad. It really
+/// quotes the token there; so does this, because a client must never pass that on.
+pub(super) fn granted(
+    credentials: &Credentials,
+    headers: &HeaderMap,
+    now_unix: i64,
+) -> Result<Granted, String> {
+    let Some(header) = headers.get(header::AUTHORIZATION) else { return Ok(Granted::default()) };
+    let header = header.to_str().unwrap_or_default();
+    let Some(token) = header.strip_prefix("Bearer ") else {
+        return Err("invalid authorization header. Must start with Bearer ".to_owned());
+    };
+    let claims = token::verify(credentials, token, now_unix).map_err(|refused| match refused {
+        Refused::OtherKey => format!("invalid API key: {}", token::issuer(token).unwrap_or_default()),
+        Refused::NotAToken | Refused::Missing => "invalid authorization token".to_owned(),
+        Refused::Signature => {
+            format!("invalid token: {token}, error: token signature is invalid: signature is invalid")
+        }
+        other => format!("invalid token: {token}, error: {other}"),
+    })?;
+    let video = claims.get("video").cloned().unwrap_or_default();
+    Ok(Granted(serde_json::from_value(video).unwrap_or_default()))
+}
