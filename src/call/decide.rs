@@ -138,7 +138,8 @@ pub fn decide(ring: &Ring, project: &str, routing: &Routing, in_use: InUse, now:
         Caller::Withheld | Caller::NotANumber => None,
     };
     let mut receipt = Receipt(Vec::with_capacity(6));
-    let verdict = match steps(&mut receipt, ring, project, (routing, route.as_ref(), called.as_ref()), in_use) {
+    let verdict = match steps(&mut receipt, ring, project, (routing, route.as_ref(), called.as_ref()), in_use)
+    {
         Ok(verdict) => verdict,
         Err(reason) => Verdict::Reject { reason },
     };
@@ -182,14 +183,10 @@ fn number<'r>(
         return receipt.refused(StepName::Number, detail, EndReason::UnknownNumber);
     };
     match route {
-        None => {
-            receipt.refused(StepName::Number, format!("nobody has {called}"), EndReason::UnknownNumber)
+        None => receipt.refused(StepName::Number, format!("nobody has {called}"), EndReason::UnknownNumber),
+        Some(route) if !route.number.active => {
+            receipt.refused(StepName::Number, format!("{called} is switched off"), EndReason::NumberInactive)
         }
-        Some(route) if !route.number.active => receipt.refused(
-            StepName::Number,
-            format!("{called} is switched off"),
-            EndReason::NumberInactive,
-        ),
         Some(route) => {
             receipt.passed(StepName::Number, format!("{called} belongs to {}", route.tenant.name));
             Ok(route)
@@ -274,19 +271,24 @@ fn agent(receipt: &mut Receipt, route: &Route, routing: &Routing) -> Verdict {
     };
     let campaign = route.campaign.map(|(_, campaign)| campaign);
     let own = campaign.and_then(|campaign| named(&campaign.agent));
-    let inactive = own.is_none() && campaign.is_some_and(|campaign| campaign.agent.is_some());
-    let why_not = if inactive { "the campaign's agent is switched off; " } else { "" };
+    let why_not = |whose: &str, id: &Option<AgentId>| match id.as_ref().map(|id| tenant.agents.get(id)) {
+        Some(Some(agent)) if !agent.active => format!("{whose} agent is switched off; "),
+        Some(None) => format!("{whose} agent has been archived; "),
+        _ => String::new(),
+    };
+    let not_own = campaign.map_or_else(String::new, |campaign| why_not("the campaign's", &campaign.agent));
     let (agent, agent_id, detail) = match (own, named(&tenant.default_agent)) {
         (Some((id, agent)), _) => {
             (agent.name.clone(), Some(id.clone()), format!("{}, the campaign's agent", agent.name))
         }
         (None, Some((id, agent))) => {
-            let detail = format!("{why_not}{}, {}'s default agent", agent.name, tenant.name);
+            let detail = format!("{not_own}{}, {}'s default agent", agent.name, tenant.name);
             (agent.name.clone(), Some(id.clone()), detail)
         }
         (None, None) => {
             let name = routing.system_agent.clone();
-            let detail = format!("{why_not}{name}, the system's default agent");
+            let not_default = why_not(&format!("{}'s default", tenant.name), &tenant.default_agent);
+            let detail = format!("{not_own}{not_default}{name}, the system's default agent");
             (name, None, detail)
         }
     };

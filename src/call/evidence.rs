@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 
-use super::fact::{Fact, Guest, GuestKind, Leave, Leg, What, Why};
+use super::fact::{Fact, Guest, GuestKind, Leave, Leg, Ring, Room, What, Why};
 
 /// What is known of one call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub struct Evidence {
     /// The caller's participant sids: more than one after a reconnect.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub callers: BTreeSet<String>,
+    /// The caller's identities in the room: a track may be told under a sid that nobody said was the caller's.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub identities: BTreeSet<String>,
     /// The earliest time at which the leg was seen answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_at: Option<Timestamp>,
@@ -92,21 +95,19 @@ impl Evidence {
     /// Takes in one fact about this call.
     pub fn take(&mut self, fact: &Fact) {
         if let Some(room) = &fact.room {
-            keep_least(&mut self.room, Some(room.name.clone()));
-            keep_least(&mut self.room_sid, room.sid.clone());
+            self.place(room);
         }
         match &fact.what {
             What::Rang(ring) => {
-                self.callers.extend(ring.keys.participant.clone());
-                keep_least(&mut self.rang_at, ring.at);
+                self.know(ring, fact.at);
                 if ring.active {
                     keep_least(&mut self.active_at, Some(fact.at));
                 }
             }
             What::CallerLeft(ring, leave) => {
-                self.callers.extend(ring.keys.participant.clone());
-                keep_least(&mut self.rang_at, ring.at);
-                if leave.why != Why::Moved {
+                self.know(ring, leave.at);
+                // Who hung up is gone, however the connection says it closed.
+                if leave.why != Why::Moved || leave.leg == Some(Leg::Hangup) {
                     self.caller_left = Some(merge(self.caller_left.take(), leave.clone()));
                 }
             }
@@ -133,6 +134,28 @@ impl Evidence {
         *first = (*first).min(at);
     }
 
+    /// The room of those told: one with a sid before one without, then the least, name and sid always of one telling.
+    fn place(&mut self, room: &Room) {
+        fn rank<'r>(name: &'r str, sid: Option<&'r str>) -> (bool, Option<&'r str>, &'r str) {
+            (sid.is_none(), sid, name)
+        }
+        if room.name.is_empty() {
+            return;
+        }
+        let told = rank(&room.name, room.sid.as_deref());
+        if self.room.as_deref().is_none_or(|name| told < rank(name, self.room_sid.as_deref())) {
+            self.room = Some(room.name.clone());
+            self.room_sid.clone_from(&room.sid);
+        }
+    }
+
+    /// The caller: who it is, and that it rang `at` the latest.
+    fn know(&mut self, ring: &Ring, at: Timestamp) {
+        self.callers.extend(ring.keys.participant.clone());
+        self.identities.extend(ring.identity.clone());
+        keep_least(&mut self.rang_at, Some(ring.at.unwrap_or(at)));
+    }
+
     fn meet(&mut self, guest: &Guest, leave: Option<&Leave>) {
         let known = self.guests.entry(guest.sid.clone()).or_insert_with(|| Presence {
             identity: guest.identity.clone(),
@@ -154,12 +177,14 @@ impl Evidence {
 
     /// Everybody but the caller: a track is told before we know whose it is.
     pub fn others(&self) -> impl Iterator<Item = (&String, &Presence)> {
-        self.guests.iter().filter(|(sid, _)| !self.callers.contains(*sid))
+        self.guests
+            .iter()
+            .filter(|(sid, guest)| !self.callers.contains(*sid) && !self.identities.contains(&guest.identity))
     }
 
     /// The earliest audio of anybody but the caller.
     pub fn first_voice(&self) -> Option<Timestamp> {
-        self.voices.iter().filter(|(sid, _)| !self.callers.contains(*sid)).map(|(_, at)| *at).min()
+        self.others().filter_map(|(sid, _)| self.voices.get(sid)).min().copied()
     }
 }
 

@@ -1,6 +1,8 @@
 //! The ledger: what the evidence and the decision say of a call. One function, [`outcome`], so that the same
 //! facts give the same call in whatever order they came.
 
+use std::time::Duration;
+
 use crate::clock::Timestamp;
 
 use super::decide::{Decision, Verdict};
@@ -32,10 +34,8 @@ impl Call {
     }
 
     fn conclude(&mut self) -> bool {
-        let before = std::mem::replace(
-            &mut self.outcome,
-            outcome(&self.evidence, &self.ring, self.decision.as_ref()),
-        );
+        let before =
+            std::mem::replace(&mut self.outcome, outcome(&self.evidence, &self.ring, self.decision.as_ref()));
         before != self.outcome
     }
 }
@@ -54,7 +54,11 @@ impl Ring {
         least(&mut self.keys.full, &told.keys.full);
         least(&mut self.keys.participant, &told.keys.participant);
         least(&mut self.keys.twilio, &told.keys.twilio);
-        least(&mut self.trunk, &told.trunk);
+        // An empty one, which matched no trunk, only where nobody names another.
+        let rank = |trunk: &Option<String>| trunk.clone().map(|trunk| (trunk.is_empty(), trunk));
+        if rank(&told.trunk).is_some_and(|told| rank(&self.trunk).is_none_or(|kept| told < kept)) {
+            self.trunk.clone_from(&told.trunk);
+        }
         least(&mut self.at, &told.at);
         least(&mut self.identity, &told.identity);
         prefer(&mut self.called, &told.called);
@@ -92,7 +96,7 @@ pub fn outcome(evidence: &Evidence, ring: &Ring, decision: Option<&Decision>) ->
         return outcome;
     }
     let end = End::of(evidence).map(|end| (end, end.at().max(rang_at)));
-    outcome.answered_at = answered_at(evidence, end.map(|(_, at)| at)).map(|at| at.max(rang_at));
+    outcome.answered_at = answered_at(evidence, end).map(|at| at.max(rang_at));
     match end {
         None if outcome.answered_at.is_some() => outcome.status = Status::InProgress,
         None => {}
@@ -100,9 +104,12 @@ pub fn outcome(evidence: &Evidence, ring: &Ring, decision: Option<&Decision>) ->
             let reason = end.reason(outcome.answered_at.is_some(), evidence);
             outcome.status = reason.status();
             outcome.end_reason = Some(reason);
+            // What we did is told by our clock and a room's end in whole seconds: not before the answer all the same.
+            let at = outcome.answered_at.map_or(at, |answered| at.max(answered));
             outcome.ended_at = Some(at);
-            let talked = outcome.answered_at.map_or(0, |answered| at.whole_seconds_since(answered));
-            outcome.duration = Some(evidence.told_duration.unwrap_or(talked));
+            outcome.duration = Some(outcome.answered_at.map_or(0, |answered| {
+                evidence.told_duration.map_or(at.whole_seconds_since(answered), |told| told.max(0))
+            }));
         }
     }
     outcome
@@ -110,26 +117,22 @@ pub fn outcome(evidence: &Evidence, ring: &Ring, decision: Option<&Decision>) ->
 
 /// When it was answered: the earliest audio by anybody but the caller, or the leg seen answered. Audio that came
 /// after the caller had left (a late agent) answers nobody.
-fn answered_at(evidence: &Evidence, ended_at: Option<Timestamp>) -> Option<Timestamp> {
-    let in_time = |at: &Timestamp| ended_at.is_none_or(|end| *at <= end);
+fn answered_at(evidence: &Evidence, end: Option<(End<'_>, Timestamp)>) -> Option<Timestamp> {
+    let cut = end.filter(|(end, _)| end.comes_before_late_agents()).map(|(_, at)| at);
+    let in_time = |at: &Timestamp| cut.is_none_or(|cut| *at <= cut);
     let heard = evidence.first_voice().filter(in_time);
-    let seen = evidence.active_at.map(|at| ended_at.map_or(at, |end| at.min(end)));
+    let seen = evidence.active_at.map(|at| cut.map_or(at, |cut| at.min(cut)));
     if let Some(at) = heard.into_iter().chain(seen).min() {
         return Some(at);
     }
-    if let (Some(end), Some(duration)) = (ended_at, evidence.told_duration)
-        && evidence.told_ended_at.is_some()
-    {
-        let duration = std::time::Duration::from_secs(duration.max(0).unsigned_abs());
-        return Some(end.saturating_sub(duration));
+    let (end, ended_at) = end?;
+    let told = evidence.told_duration.filter(|told| *told > 0 || matches!(end, End::ToldEnded(_)));
+    if let Some(told) = told {
+        return Some(ended_at.saturating_sub(Duration::from_secs(told.max(0).unsigned_abs())));
     }
-    let left_active = evidence.caller_left.as_ref().is_some_and(|left| left.leg == Some(Leg::Active));
-    if left_active || evidence.told_ended_at.is_some() {
-        // Answered, and nobody told us when: not before the first who could have, at the latest at the end.
-        let came = evidence.others().filter_map(|(_, guest)| guest.joined_at).filter(in_time).min();
-        return came.or(ended_at);
-    }
-    None
+    // Answered, and nobody told us when: not before the first who could have, at the latest at the end.
+    let came = evidence.others().filter_map(|(_, guest)| guest.joined_at).filter(in_time).min();
+    end.implies_an_answer(evidence).then(|| came.unwrap_or(ended_at).min(ended_at))
 }
 
 /// What ended a call, the best-informed teller first.
@@ -167,6 +170,30 @@ impl<'e> End<'e> {
         match self {
             End::CallerLeft(leave) => leave.at,
             End::ToldCallerGone(at) | End::ToldEnded(at) | End::Act(_, at) | End::RoomEnded(at) => at,
+        }
+    }
+
+    /// Whether somebody may still have spoken after it, to nobody: not once the room is gone, and what we found or did
+    /// on the ground of all that we knew comes after it, whatever our clock says.
+    fn comes_before_late_agents(self) -> bool {
+        match self {
+            End::CallerLeft(_) | End::ToldCallerGone(_) | End::ToldEnded(_) | End::Act(Act::GaveUp, _) => {
+                true
+            }
+            End::Act(..) | End::RoomEnded(_) => false,
+        }
+    }
+
+    /// Whether a call that ended like this was answered, even if nobody told of the answer itself.
+    fn implies_an_answer(self, evidence: &Evidence) -> bool {
+        let talked = |act: &Act| matches!(act, Act::AgentHungUp | Act::AgentLost);
+        match self {
+            End::CallerLeft(leave) => {
+                leave.leg == Some(Leg::Active) || leave.why == Why::PutOut && evidence.acts.keys().any(talked)
+            }
+            End::Act(act, _) => talked(&act),
+            End::ToldEnded(_) => true,
+            End::ToldCallerGone(_) | End::RoomEnded(_) => false,
         }
     }
 

@@ -12,6 +12,9 @@ pub mod reasons;
 pub mod routing;
 pub mod timeline;
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
