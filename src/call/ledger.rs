@@ -115,11 +115,16 @@ pub fn outcome(evidence: &Evidence, ring: &Ring, decision: Option<&Decision>) ->
     outcome
 }
 
+/// LiveKit tells the time of a leave in whole seconds: it was somewhere within that second.
+fn end_of_second(at: Timestamp) -> Timestamp {
+    if at == Timestamp::from_secs(at.secs()) { at.saturating_add(Duration::from_micros(999_999)) } else { at }
+}
+
 /// When it was answered: the earliest audio by anybody but the caller, or the leg seen answered. Audio that came
 /// after the caller had left (a late agent) answers nobody.
 fn answered_at(evidence: &Evidence, end: Option<(End<'_>, Timestamp)>) -> Option<Timestamp> {
     let cut = end.filter(|(end, _)| end.comes_before_late_agents()).map(|(_, at)| at);
-    let in_time = |at: &Timestamp| cut.is_none_or(|cut| *at <= cut);
+    let in_time = |at: &Timestamp| cut.is_none_or(|cut| *at <= end_of_second(cut));
     let heard = evidence.first_voice().filter(in_time);
     let seen = evidence.active_at.map(|at| cut.map_or(at, |cut| at.min(cut)));
     if let Some(at) = heard.into_iter().chain(seen).min() {

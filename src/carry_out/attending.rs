@@ -153,11 +153,7 @@ impl Seen<'_> {
         let listed =
             client.list_dispatch(&room).await.map_err(|error| later("listing dispatches", &error))?;
         let listed: Vec<_> = listed.iter().map(|dispatch| listing::listed(&self.call, dispatch)).collect();
-        let there = self.call.evidence.others().filter(|(_, guest)| guest.left.is_none());
-        let there: Vec<_> = there
-            .filter(|(_, guest)| guest.kind == crate::call::fact::GuestKind::Agent)
-            .map(|(_, guest)| guest.identity.clone())
-            .collect();
+        let there: Vec<_> = attend::agents_there(&self.call).cloned().collect();
         let now = self.app.clock.now();
         self.note(move |attendance| attendance.listed(&listed, &there, now)).await
     }

@@ -8,10 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 
 use super::super::decide::Decision;
+use super::super::evidence::Presence;
 use super::chosen;
 
 /// A dispatch that ended unsure is listed again this long after it was settled: the request may have been on its way.
 const LATE_REQUEST: Duration = Duration::from_secs(5);
+/// The deletion of a dispatch whose job was hidden takes effect this late: 5 s to be listed, 3 s to leave, and some.
+const LATE_DELETE: Duration = Duration::from_secs(12);
 /// Waits between dispatches that nobody took; the last one is used again and again.
 const BETWEEN: [Duration; 8] = [
     Duration::ZERO,
@@ -181,7 +184,7 @@ impl Attendance {
     }
 
     /// Takes in a list of the room's dispatches.
-    pub fn listed(&mut self, listed: &[Listed], there: &[String], now: Timestamp) {
+    pub fn listed(&mut self, listed: &[Listed], there: &[Presence], now: Timestamp) {
         if self.attempts.is_empty() {
             self.adopt_static(listed, now);
         }
@@ -202,19 +205,49 @@ impl Attendance {
                 self.agents.insert(agent.clone(), standing);
             }
         }
-        for agent in there {
-            let closed_before = self.attempts.len() > usize::from(current.is_some());
-            let unlisted = if closed_before { Standing::Stale } else { Standing::Foreign };
-            self.agents.entry(agent.clone()).or_insert(unlisted);
+        for agent in there.iter().filter(|agent| !listed.iter().any(|d| d.agents.contains(&agent.identity))) {
+            let unlisted = self.unlisted(agent);
+            self.agents.entry(agent.identity.clone()).or_insert(unlisted);
         }
-        if let Some(attempt) = current.and_then(|index| self.attempts.get_mut(index)) {
-            let taken =
-                listed.iter().any(|d| Some(&d.id) == attempt.dispatch.as_ref() && !d.agents.is_empty());
-            attempt.looked_at = Some(now);
-            if taken {
-                attempt.taken_at.get_or_insert(now);
-            }
+        let Some(index) = current else { return };
+        self.keep_the_last(index, there);
+        let came = there.iter().any(|agent| self.agents.get(&agent.identity) == Some(&Standing::Ours(index)));
+        let attempt = &mut self.attempts[index];
+        attempt.looked_at = Some(now);
+        if came || listed.iter().any(|d| Some(&d.id) == attempt.dispatch.as_ref() && !d.agents.is_empty()) {
+            attempt.taken_at.get_or_insert(now);
         }
+    }
+
+    /// An agent whose job LiveKit does not list: it hides new jobs for up to 5 s while it gathers the names of the
+    /// workers. So the agent's own name tells whose it is.
+    fn unlisted(&self, agent: &Presence) -> Standing {
+        let name = agent.agent_name.as_ref();
+        match self.current() {
+            Some((index, current)) if name.is_none_or(|name| *name == current.agent) => Standing::Ours(index),
+            _ if self.attempts.iter().any(|attempt| name == Some(&attempt.agent)) => Standing::Stale,
+            _ => Standing::Foreign,
+        }
+    }
+
+    /// Of several agents that all seem to be the current attempt's, the first came from one that was given up while
+    /// its job was hidden, and LiveKit is about to take it away: the last one stays.
+    fn keep_the_last(&mut self, index: usize, there: &[Presence]) {
+        let ours = |agent: &&Presence| self.agents.get(&agent.identity) == Some(&Standing::Ours(index));
+        let mut ours: Vec<&Presence> = there.iter().filter(ours).collect();
+        ours.sort_by_key(|agent| agent.joined_at);
+        ours.pop();
+        self.agents.extend(ours.into_iter().map(|agent| (agent.identity.clone(), Standing::Stale)));
+    }
+
+    /// Whether this agent may have left because we deleted its dispatch while its job was hidden: LiveKit carries
+    /// that out late, and it looks as if the agent had left by itself.
+    pub(super) fn took_away(&self, agent: &Presence, left_at: Timestamp) -> bool {
+        self.attempts.iter().any(|attempt| {
+            let same = agent.agent_name.as_ref().is_none_or(|name| *name == attempt.agent);
+            let closed = attempt.closed.filter(|(_, why)| *why == Closed::NobodyTook);
+            same && closed.is_some_and(|(at, _)| left_at.since(at) <= LATE_DELETE)
+        })
     }
 
     /// The dispatch that LiveKit's own rule made counts as the first attempt.

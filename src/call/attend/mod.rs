@@ -205,7 +205,8 @@ fn in_progress(call: &Call, decision: &Decision, timing: &Timing, now: Timestamp
         if leave.why == Why::Moved && now < back_by {
             return Next::Wait(back_by);
         }
-        if leave.why == Why::Itself && stayed(call, agent, leave.at) >= timing.agent_settled {
+        let settled = stayed(call, agent, leave.at) >= timing.agent_settled;
+        if leave.why == Why::Itself && settled && !attendance.took_away(agent, leave.at) {
             return Next::End(Act::AgentHungUp);
         }
     }
@@ -311,7 +312,8 @@ fn is_unknown(call: &Call, agent: &Presence) -> bool {
     !call.attendance.agents.contains_key(&agent.identity)
 }
 
-fn agents_there(call: &Call) -> impl Iterator<Item = &Presence> {
+/// The agents in the room.
+pub fn agents_there(call: &Call) -> impl Iterator<Item = &Presence> {
     call.evidence
         .others()
         .map(|(_, guest)| guest)

@@ -463,7 +463,14 @@ fn the_agent_of_the_dispatch_without_a_name_is_left_alone() {
     attendance.close(0, attend::Closed::NobodyTook, secs(1));
     let unnamed =
         attend::Listed { id: "AD_0".into(), agent: String::new(), ours: false, agents: vec!["agent-AJ_0".into()] };
-    attendance.listed(&[unnamed], &["agent-AJ_0".into()], secs(2));
+    let there = crate::call::evidence::Presence {
+        identity: "agent-AJ_0".into(),
+        kind: crate::call::fact::GuestKind::Agent,
+        joined_at: None,
+        left: None,
+        agent_name: None,
+    };
+    attendance.listed(&[unnamed], &[there], secs(2));
     assert_eq!(attendance.agents.get("agent-AJ_0"), Some(&attend::Standing::Foreign));
     assert!(attendance.surplus.is_empty());
 }

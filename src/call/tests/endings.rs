@@ -118,8 +118,11 @@ fn a_room_that_is_gone_ends_a_call_of_whose_end_nobody_told() {
 #[test]
 fn an_agent_that_comes_after_the_caller_left_has_answered_nobody() {
     let cancel = caller_left(7_300, Why::Itself, Some(Leg::Hangup));
-    let call = call_of(&[rang(0), cancel, joined(7_500, "PA_A"), spoke(7_600, "PA_A")]);
-    assert_eq!(says(&call), (Some(CallerGaveUp), None, Some(7_000), Some(0)));
+    let late = [rang(0), cancel.clone(), joined(7_900, "PA_A"), spoke(8_000, "PA_A")];
+    assert_eq!(says(&call_of(&late)), (Some(CallerGaveUp), None, Some(7_000), Some(0)));
+    // A leave is told in whole seconds: audio within that second is taken to have been heard.
+    let within = [rang(0), cancel, joined(7_100, "PA_A"), spoke(7_200, "PA_A")];
+    assert_eq!(says(&call_of(&within)), (Some(CallerHungUp), Some(7_200), Some(7_200), Some(0)));
 }
 
 #[test]

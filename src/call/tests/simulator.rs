@@ -208,7 +208,7 @@ impl World {
                 self.note("look".into());
                 let there = self.call.evidence.others().filter(|(_, guest)| guest.left.is_none());
                 let there = there.filter(|(_, guest)| guest.kind == GuestKind::Agent);
-                let there: Vec<_> = there.map(|(_, guest)| guest.identity.clone()).collect();
+                let there: Vec<_> = there.map(|(_, guest)| guest.clone()).collect();
                 self.call.attendance.listed(&self.list(), &there, now);
             }
             Next::Close(index, why) => {
