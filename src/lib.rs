@@ -16,3 +16,4 @@ pub mod ids;
 pub mod logs;
 pub mod metrics;
 pub mod phone;
+pub mod views;

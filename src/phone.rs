@@ -193,6 +193,14 @@ pub fn kind(number: &E164) -> NumberKind {
     }
 }
 
+/// A number as people read it, `+1 555-123-4567`; [`caller`] and [`e164`] read that too.
+pub fn readable(number: &E164) -> String {
+    match PHONE_NUMBER_UTIL.parse(number.as_str(), None) {
+        Ok(parsed) => parsed.format_as(PhoneNumberFormat::International).into_owned(),
+        Err(_) => number.as_str().to_owned(),
+    }
+}
+
 /// Is this a country whose dialling rules are known: `US`, `gb`?
 pub fn is_region(code: &str) -> bool {
     known_region(code).is_some()

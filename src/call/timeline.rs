@@ -54,7 +54,8 @@ pub fn of(call: &Call) -> Vec<Moment> {
     story
 }
 
-fn verdict(decision: &Decision) -> String {
+/// A verdict as a sentence.
+pub fn verdict(decision: &Decision) -> String {
     match &decision.verdict {
         Verdict::Answer { agent, .. } => format!("decided: {agent} answers"),
         Verdict::Reject { reason } => format!("decided: refused, {}", reason.describe()),

@@ -49,6 +49,14 @@ impl Options {
         without_password(&self.url)
     }
 
+    /// The file that the address names; none for PostgreSQL.
+    pub fn file(&self) -> Result<Option<PathBuf>> {
+        Ok(match Target::parse(&self.url)? {
+            Target::Sqlite(path) => Some(path),
+            Target::Postgres(..) => None,
+        })
+    }
+
     /// Which engine the address names.
     pub fn engine(&self) -> Result<Engine> {
         Ok(match Target::parse(&self.url)? {

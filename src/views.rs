@@ -1,0 +1,225 @@
+//! Calls as the outside reads them: the command line's `--json` and the API show the same fields, named as the
+//! user names them.
+
+use serde::Serialize;
+
+use crate::call::attend::Closed;
+use crate::call::decide::{Decision, Step, Verdict};
+use crate::call::timeline::{self, Moment};
+use crate::call::{Call, EndReason, EndedBy, Status};
+use crate::clock::Timestamp;
+use crate::ids::{AgentId, CallId, CampaignId, LeadId, NumberId, TenantId};
+use crate::phone::E164;
+
+/// A call: the user's `CallLog`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CallView {
+    /// Ours, `call_…`.
+    pub id: CallId,
+    /// The name the platform or the asker gave it.
+    pub call_sid: Option<String>,
+    /// The room it is in.
+    pub room_name: Option<String>,
+    /// The caller, in E.164 where it is a telephone number, else as it came.
+    pub phone_number: String,
+    /// The number that was dialled, likewise.
+    pub to_number: String,
+    /// The caller's record.
+    pub lead_id: Option<LeadId>,
+    /// The campaign.
+    pub campaign_id: Option<CampaignId>,
+    /// Whose call it is; none when nobody has the number.
+    pub tenant_id: Option<TenantId>,
+    /// The number that was dialled, if it is one of ours.
+    pub number_id: Option<NumberId>,
+    /// Who has the call, or was to have it.
+    pub agent_name: Option<String>,
+    /// Where it stands.
+    pub status: Status,
+    /// Why it ended.
+    pub end_reason: Option<EndReason>,
+    /// Who ended it.
+    pub ended_by: Option<EndedBy>,
+    /// Whole seconds from answer to end; none while it is open.
+    pub duration: Option<i64>,
+    /// When it rang.
+    pub rang_at: Timestamp,
+    /// When it was answered.
+    pub answered_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Raised by every change that can be seen here.
+    pub revision: i64,
+    /// When we first heard of it, on our clock.
+    pub created_at: Timestamp,
+    /// When it last changed, on our clock.
+    pub updated_at: Timestamp,
+    /// As in the user's `CallLog`.
+    pub metadata: CallMetadata,
+}
+
+/// What the user keeps with a call. The keys are those of the webhooks.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the field names are the user's own and say what they hold")]
+pub struct CallMetadata {
+    pub call_type: &'static str,
+    pub trunk_id: Option<String>,
+    pub phone_number_id: Option<NumberId>,
+    pub tenant_id: Option<TenantId>,
+    pub campaign_id: Option<CampaignId>,
+}
+
+impl CallView {
+    /// How a call is shown.
+    pub fn of(call: &Call) -> CallView {
+        let decision = call.decision.as_ref();
+        let tenant_id = decision.and_then(|decision| decision.tenant.clone());
+        let campaign_id = decision.and_then(|decision| decision.campaign.clone());
+        let number_id = decision.and_then(|decision| decision.number.clone());
+        let outcome = &call.outcome;
+        CallView {
+            id: call.id.clone(),
+            call_sid: call.ring.keys.call.clone(),
+            room_name: call.room().map(ToOwned::to_owned),
+            phone_number: caller(call),
+            to_number: called(call),
+            lead_id: call.lead.clone(),
+            campaign_id: campaign_id.clone(),
+            tenant_id: tenant_id.clone(),
+            number_id: number_id.clone(),
+            agent_name: agent(call).map(ToOwned::to_owned),
+            status: outcome.status,
+            end_reason: outcome.end_reason,
+            ended_by: outcome.end_reason.map(EndReason::ended_by),
+            duration: outcome.duration,
+            rang_at: outcome.rang_at,
+            answered_at: outcome.answered_at,
+            ended_at: outcome.ended_at,
+            revision: call.revision,
+            created_at: call.created_at,
+            updated_at: call.updated_at,
+            metadata: CallMetadata {
+                call_type: "inbound",
+                trunk_id: call.ring.trunk.clone().filter(|trunk| !trunk.is_empty()),
+                phone_number_id: number_id,
+                tenant_id,
+                campaign_id,
+            },
+        }
+    }
+}
+
+fn caller(call: &Call) -> String {
+    let known = call.decision.as_ref().and_then(|decision| decision.caller.as_ref());
+    known.map_or_else(|| call.ring.caller.clone(), ToString::to_string)
+}
+
+fn called(call: &Call) -> String {
+    let known = call.decision.as_ref().and_then(|decision| decision.called.as_ref());
+    known.map_or_else(|| call.ring.called.clone(), ToString::to_string)
+}
+
+/// The last agent whose worker took the call, as a stand-in may have it by now; else the one that was decided on.
+fn agent(call: &Call) -> Option<&str> {
+    let came = call.attendance.attempts.iter().rev().find(|attempt| {
+        attempt.taken_at.is_some() && attempt.closed.is_none_or(|(_, why)| why == Closed::AgentLeft)
+    });
+    match (came, call.decision.as_ref().map(|decision| &decision.verdict)) {
+        (Some(attempt), _) => Some(&attempt.agent),
+        (None, Some(Verdict::Answer { agent, .. })) => Some(agent),
+        _ => None,
+    }
+}
+
+/// A decision with its receipt.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionView {
+    /// `answer` or `reject`.
+    pub verdict: &'static str,
+    /// The verdict in words.
+    pub says: String,
+    /// Who answers.
+    pub agent_name: Option<String>,
+    /// Its id; none for the system's default.
+    pub agent_id: Option<AgentId>,
+    /// Who answers when that agent does not.
+    pub fallback_agent_name: Option<String>,
+    /// Why the call is refused.
+    pub reason: Option<EndReason>,
+    /// The SIP status an asker is told.
+    pub sip_status: Option<u16>,
+    /// The caller, in E.164; none when withheld or no telephone number.
+    pub phone_number: Option<E164>,
+    /// The number that was dialled, in E.164; none when it is none.
+    pub to_number: Option<E164>,
+    /// Whose call it is.
+    pub tenant_id: Option<TenantId>,
+    /// The campaign.
+    pub campaign_id: Option<CampaignId>,
+    /// The number that was dialled.
+    pub number_id: Option<NumberId>,
+    /// When it was decided, on our clock.
+    pub decided_at: Timestamp,
+    /// The steps considered, in order: the receipt.
+    pub steps: Vec<Step>,
+}
+
+impl DecisionView {
+    /// How a decision is shown.
+    pub fn of(decision: &Decision) -> DecisionView {
+        let mut view = DecisionView {
+            verdict: "answer",
+            says: timeline::verdict(decision),
+            agent_name: None,
+            agent_id: None,
+            fallback_agent_name: None,
+            reason: None,
+            sip_status: None,
+            phone_number: decision.caller.clone(),
+            to_number: decision.called.clone(),
+            tenant_id: decision.tenant.clone(),
+            campaign_id: decision.campaign.clone(),
+            number_id: decision.number.clone(),
+            decided_at: decision.at,
+            steps: decision.steps.clone(),
+        };
+        match &decision.verdict {
+            Verdict::Answer { agent, agent_id, fallback, .. } => {
+                view.agent_name = Some(agent.clone());
+                view.agent_id.clone_from(agent_id);
+                view.fallback_agent_name.clone_from(fallback);
+            }
+            Verdict::Reject { reason } => {
+                view.verdict = "reject";
+                view.reason = Some(*reason);
+                view.sip_status = reason.sip_status();
+            }
+        }
+        view
+    }
+}
+
+/// One call in full: its fields, its receipt and its story.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CallDetail {
+    /// The fields.
+    #[serde(flatten)]
+    pub call: CallView,
+    /// Who was to answer and why.
+    pub decision: Option<DecisionView>,
+    /// What happened, in the order of time.
+    pub timeline: Vec<Moment>,
+}
+
+impl CallDetail {
+    /// Everything there is to show of a call.
+    pub fn of(call: &Call) -> CallDetail {
+        CallDetail {
+            call: CallView::of(call),
+            decision: call.decision.as_ref().map(DecisionView::of),
+            timeline: timeline::of(call),
+        }
+    }
+}
