@@ -5,7 +5,9 @@
 
 pub mod call;
 pub mod clock;
+pub mod commands;
 pub mod db;
 pub mod hear;
 pub mod ids;
 pub mod phone;
+pub mod routing_file;
