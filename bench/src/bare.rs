@@ -28,7 +28,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
 async fn answer(headers: HeaderMap, body: Bytes) -> Result<axum::Json<Value>, StatusCode> {
     let signature = headers.get("x-livekit-signature").and_then(|value| value.to_str().ok());
     let claimed = signature.and_then(|text| hex::decode(text.strip_prefix("sha256=").unwrap_or(text)).ok());
-    let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    let mac =
+        Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
     mac.chain_update(&body)
         .verify_slice(&claimed.unwrap_or_default())
         .map_err(|_| StatusCode::UNAUTHORIZED)?;

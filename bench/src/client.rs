@@ -24,7 +24,12 @@ impl Connection {
     }
 
     /// Posts a body; status and body of the answer.
-    pub(crate) async fn post(&mut self, path: &str, header: &str, body: &[u8]) -> anyhow::Result<(u16, Vec<u8>)> {
+    pub(crate) async fn post(
+        &mut self,
+        path: &str,
+        header: &str,
+        body: &[u8],
+    ) -> anyhow::Result<(u16, Vec<u8>)> {
         let mut request = Vec::with_capacity(512 + body.len());
         request.extend_from_slice(
             format!(
@@ -45,7 +50,10 @@ impl Connection {
             if let Some(at) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at;
             }
-            anyhow::ensure!(self.stream.read_buf(&mut self.buffer).await? > 0, "the server closed the connection");
+            anyhow::ensure!(
+                self.stream.read_buf(&mut self.buffer).await? > 0,
+                "the server closed the connection"
+            );
         };
         let text = std::str::from_utf8(&self.buffer[..head])?;
         let status: u16 = text.get(9..12).unwrap_or_default().parse()?;
@@ -55,7 +63,10 @@ impl Connection {
         });
         let end = head + 4 + length.unwrap_or(0);
         while self.buffer.len() < end {
-            anyhow::ensure!(self.stream.read_buf(&mut self.buffer).await? > 0, "the server closed the connection");
+            anyhow::ensure!(
+                self.stream.read_buf(&mut self.buffer).await? > 0,
+                "the server closed the connection"
+            );
         }
         Ok((status, self.buffer[head + 4..end].to_vec()))
     }

@@ -37,19 +37,22 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     target.run("begin")?;
     let (yes, of) = (target.yes(), |row: u64, all: u64| row % all.max(1));
     let limit = if args.limit == 0 { "null".to_owned() } else { args.limit.to_string() };
-    target.rows("tenants (id, name, active, region, time_zone, created_at, updated_at)", args.tenants, |row| {
-        format!("('tnt_{row}', 'Tenant {row}', {yes}, 'US', 'UTC', {NOW}, {NOW})")
-    })?;
+    target.rows(
+        "tenants (id, name, active, region, time_zone, created_at, updated_at)",
+        args.tenants,
+        |row| format!("('tnt_{row}', 'Tenant {row}', {yes}, 'US', 'UTC', {NOW}, {NOW})"),
+    )?;
     target.rows("agents (id, tenant_id, name, active, created_at, updated_at)", args.tenants, |row| {
         format!("('agt_{row}', 'tnt_{row}', 'telephony-agent', {yes}, {NOW}, {NOW})")
     })?;
     let columns = "campaigns (id, tenant_id, name, status, agent_id, max_concurrent, created_at, updated_at)";
     target.rows(columns, args.campaigns, |row| {
         let tenant = of(row, args.tenants);
-        format!("('cmp_{row}', 'tnt_{tenant}', 'Campaign {row}', 'active', 'agt_{tenant}', {limit}, {NOW}, {NOW})")
+        format!(
+            "('cmp_{row}', 'tnt_{tenant}', 'Campaign {row}', 'active', 'agt_{tenant}', {limit}, {NOW}, {NOW})"
+        )
     })?;
-    let columns =
-        "phone_numbers (id, tenant_id, number, type, provider, campaign_id, active, metadata, created_at, updated_at)";
+    let columns = "phone_numbers (id, tenant_id, number, type, provider, campaign_id, active, metadata, created_at, updated_at)";
     target.rows(columns, args.numbers, |row| {
         let (campaign, tenant) = (of(row, args.campaigns), of(of(row, args.campaigns), args.tenants));
         format!(
@@ -89,12 +92,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 
 /// As large as a real call's.
 fn stories() -> (String, String, String) {
-    let ring = r#"{"keys":{"call":"SCL_old"},"called":"+15550000000","caller":"+13330000000","trunk":"ST_bench"}"#;
-    let mut decision = String::from(r#"{"verdict":{"verdict":"reject","reason":"unknown_number"},"tenant":null,"campaign":null,"number":null,"called":null,"caller":null,"steps":["#);
+    let ring =
+        r#"{"keys":{"call":"SCL_old"},"called":"+15550000000","caller":"+13330000000","trunk":"ST_bench"}"#;
+    let mut decision = String::from(
+        r#"{"verdict":{"verdict":"reject","reason":"unknown_number"},"tenant":null,"campaign":null,"number":null,"called":null,"caller":null,"steps":["#,
+    );
     for step in ["number", "trunk", "tenant", "campaign", "capacity"] {
-        let _ = write!(decision, r#"{{"step":"{step}","outcome":"passed","detail":"a sentence about what was considered"}},"#);
+        let _ = write!(
+            decision,
+            r#"{{"step":"{step}","outcome":"passed","detail":"a sentence about what was considered"}},"#
+        );
     }
-    decision.push_str(r#"{"step":"agent","outcome":"passed","detail":"telephony-agent"}],"at":"2026-01-01T00:00:00Z"}"#);
+    decision.push_str(
+        r#"{"step":"agent","outcome":"passed","detail":"telephony-agent"}],"at":"2026-01-01T00:00:00Z"}"#,
+    );
     (ring.to_owned(), r#"{"room":"in_old","room_sid":"RM_old"}"#.to_owned(), decision)
 }
 
@@ -140,7 +151,9 @@ impl Target {
     /// As after days of running: statistics there, the log in the file.
     fn settle(&mut self) -> anyhow::Result<()> {
         match self {
-            Target::Sqlite(connection) => connection.execute_batch("analyze; pragma wal_checkpoint(truncate);")?,
+            Target::Sqlite(connection) => {
+                connection.execute_batch("analyze; pragma wal_checkpoint(truncate);")?
+            }
             Target::Postgres(client) => client.batch_execute("vacuum analyze; checkpoint")?,
         }
         Ok(())

@@ -62,7 +62,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     took.sort_unstable();
     let count = took.len().max(1);
     let at = |part: f64| {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a rank")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a rank"
+        )]
         let rank = ((count as f64 * part) as usize).min(count - 1);
         took.get(rank).copied().unwrap_or_default().as_secs_f64() * 1e3
     };
@@ -88,7 +93,8 @@ async fn drive(args: &Args, run: &str, from: Instant, until: Instant) -> anyhow:
     let mut took = Vec::new();
     while Instant::now() < until {
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
-        let (path, header, body) = if args.door == "ask" { ask(args, run, next) } else { event(args, run, next) };
+        let (path, header, body) =
+            if args.door == "ask" { ask(args, run, next) } else { event(args, run, next) };
         let began = Instant::now();
         let (status, answer) = connection.post(path, &header, &body).await?;
         let elapsed = began.elapsed();

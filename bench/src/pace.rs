@@ -64,7 +64,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         .filter_map(|(room, at)| Some(dispatched.get(room)?.duration_since(*at).as_secs_f64() * 1e3))
         .collect();
     took.sort_by(f64::total_cmp);
-    let at = |percent: usize| took.get(took.len() * percent / 100).copied().map(|ms| (ms * 100.0).round() / 100.0);
+    let at =
+        |percent: usize| took.get(took.len() * percent / 100).copied().map(|ms| (ms * 100.0).round() / 100.0);
     println!(
         "{}",
         json!({ "name": "joined to CreateDispatch", "rate": args.rate, "calls": args.calls,
@@ -80,11 +81,16 @@ fn lock(noted: &Noted) -> std::sync::MutexGuard<'_, HashMap<String, Instant>> {
 }
 
 /// Takes every dispatch; shows each as taken, so that nothing is dispatched twice.
-async fn twirp(State(noted): State<Noted>, Path((_, method)): Path<(String, String)>, body: Bytes) -> Json<Value> {
+async fn twirp(
+    State(noted): State<Noted>,
+    Path((_, method)): Path<(String, String)>,
+    body: Bytes,
+) -> Json<Value> {
     let at = Instant::now();
     let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
     let room = asked["room"].as_str().unwrap_or_default().to_owned();
-    let job = json!({ "id": format!("AJ_{room}"), "state": { "participant_identity": format!("agent-{room}") } });
+    let job =
+        json!({ "id": format!("AJ_{room}"), "state": { "participant_identity": format!("agent-{room}") } });
     Json(match method.as_str() {
         "CreateDispatch" => {
             lock(&noted).entry(room.clone()).or_insert(at);

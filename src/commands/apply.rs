@@ -7,7 +7,6 @@ use crate::clock::Clock;
 use crate::db::{self, Db};
 use crate::routing_file::{self, Options, Plan, Refused, RoutingFile};
 
-
 /// Everything is as was asked for.
 pub(super) const DONE: u8 = 0;
 /// The file or the database refused it.

@@ -179,7 +179,11 @@ macro_rules! number_columns {
 
 /// A tenant's numbers, archived ones too.
 pub fn numbers(tx: &mut Tx<'_>, tenant: &TenantId) -> Result<Vec<Number>> {
-    tx.all(concat!("select ", number_columns!(), " from phone_numbers where tenant_id = $1"), &[tenant], number)
+    tx.all(
+        concat!("select ", number_columns!(), " from phone_numbers where tenant_id = $1"),
+        &[tenant],
+        number,
+    )
 }
 
 /// Whoever has these numbers now.

@@ -97,7 +97,8 @@ fn postgres_schema() -> Option<String> {
         return None;
     };
     let schema = format!("routing_file_{}_{}", std::process::id(), NEXT.fetch_add(1, SeqCst));
-    let (server, script) = (url.clone(), format!("drop schema if exists {schema} cascade; create schema {schema}"));
+    let (server, script) =
+        (url.clone(), format!("drop schema if exists {schema} cascade; create schema {schema}"));
     let made = std::thread::spawn(move || {
         postgres::Client::connect(&server, postgres::NoTls).unwrap().batch_execute(&script).unwrap();
     });
