@@ -197,19 +197,18 @@ impl Seen<'_> {
     /// Before a caller is given up on, the room is looked into: while we were away an agent may have answered, and
     /// nobody tells that again.
     async fn end(&mut self, act: Act) -> Result<(), Stop> {
-        if act == Act::GaveUp && !std::mem::replace(&mut self.looked_in, true) {
-            if let Ok((client, room)) = self.place() {
-                match client.list_participants(&room).await {
-                    Ok(there) => reconcile::hear_who_is_there(self.app, &self.call, &there).await?,
-                    Err(error) if !self.is_long_overdue() => {
-                        return Err(later("looking into the room", &error));
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "giving up on a call without having looked into its room")
-                    }
+        if act == Act::GaveUp
+            && !std::mem::replace(&mut self.looked_in, true)
+            && let Ok((client, room)) = self.place()
+        {
+            match client.list_participants(&room).await {
+                Ok(there) => reconcile::hear_who_is_there(self.app, &self.call, &there).await?,
+                Err(error) if !self.is_long_overdue() => return Err(later("looking into the room", &error)),
+                Err(error) => {
+                    tracing::warn!(%error, "giving up on a call without having looked into its room")
                 }
-                return self.reload().await;
             }
+            return self.reload().await;
         }
         let was_open = self.call.is_open();
         self.change(move |tx, call, with| hear::act(tx, call, act, with)).await?;
