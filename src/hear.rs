@@ -190,6 +190,9 @@ fn in_calls(
     if ids.is_empty() {
         return Ok(Heard::Kept { afterwards: is_afterwards(tx, fact)? });
     }
+    if fact.what == What::Noted {
+        return Ok(Heard::Kept { afterwards: false });
+    }
     let mut touched = Vec::with_capacity(ids.len());
     for id in ids {
         if let Some(call) = calls::locked(tx, &id)? {

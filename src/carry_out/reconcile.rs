@@ -27,9 +27,8 @@ const RARELY: u32 = 6;
 pub(super) fn start(app: &App) {
     for (project, of) in &app.projects {
         let Some(client) = of.client.clone() else { continue };
-        let (app, project) = (app.clone(), project.clone());
-        let looking = app.clone();
-        app.spawn(async move { Reconcile::new(looking, project, client).run().await });
+        let project = project.clone();
+        app.keep_running("reconcile", move |app| Reconcile::new(app, project.clone(), client.clone()).run());
     }
 }
 
