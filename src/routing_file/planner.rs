@@ -218,7 +218,7 @@ impl<'f> Planner<'f> {
     pub(super) fn archive<R: Existing + Save>(&mut self, place: usize, row: &R) {
         self.summary.archive += 1;
         self.touched.insert(self.tenants[place].row.id.clone());
-        self.writes.free.push((R::KIND, row.id().to_owned()));
+        self.writes.free.entry(R::KIND).or_default().push(row.id().to_owned());
         self.changes.push(Change {
             action: Action::Archive,
             kind: R::KIND,
@@ -250,7 +250,7 @@ impl<'f> Planner<'f> {
         self.touched.insert(self.tenants[place].row.id.clone());
         if was.is_some_and(|was| !was.is_archived() && was.name() != row.name()) {
             // Two rows may be exchanging their names: neither keeps its old one while the other is written.
-            self.writes.free.push((R::KIND, row.id().to_owned()));
+            self.writes.free.entry(R::KIND).or_default().push(row.id().to_owned());
         }
         row.save_in(&mut self.writes, was.is_none());
         self.changes.push(Change {

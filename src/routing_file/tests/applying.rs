@@ -424,7 +424,7 @@ async fn one_tenant_can_be_exported_by_its_id_or_its_name() {
 async fn what_refers_to_something_archived_refers_to_nothing() {
     let fresh = Fresh::sqlite().await;
     fresh.apply(ACME).await;
-    let archive = |tx: &mut Tx<'_>| db::configuration::archive(tx, Kind::Agent, "agt-phone", NOON);
+    let archive = |tx: &mut Tx<'_>| db::configuration::archive(tx, Kind::Agent, &["agt-phone"], NOON);
     fresh.db.write(archive).await.unwrap();
     let export = fresh.export().await;
     assert!(export.contains("agent = \"\""), "{export}");

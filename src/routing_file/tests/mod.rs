@@ -41,6 +41,7 @@ impl Fresh {
     async fn open(url: String, folder: Option<tempfile::TempDir>) -> Fresh {
         let mut options = db::Options::new(&url);
         options.budget = Duration::from_secs(10);
+        options.report_budget = Duration::from_secs(600);
         let db = Db::open(&options).unwrap();
         migrate::run(&db, NOON).await.unwrap();
         Fresh { db, url, _folder: folder }
