@@ -1,84 +1,69 @@
-//! Calls through the real LiveKit: phone, room, webhooks, dispatch, agent.
+//! Calls from end to end: phone, room, webhooks, dispatch, agent. Through the real LiveKit, and where the
+//! pretend one claims to be the same, through that by the same test.
 
-use std::time::Duration;
+mod agents;
+mod away;
+mod caller;
+mod calls;
+mod crowd;
+mod lost;
+mod process;
+mod world;
 
-use switchboard::call::{Call, EndReason, Status};
-use switchboard::db::Engine;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
-use crate::app::{Setup, TestApp};
-use crate::peers::{Act, AgentProcess, Behaviour, Phone, PhoneHost, RealLiveKit};
-use crate::proxy::Proxy;
-use crate::routing;
+pub(crate) use world::{Kind, World};
 
-const SOON: Duration = Duration::from_secs(10);
+/// Far more than anything takes that no test measures.
+const SOON: Duration = Duration::from_secs(15);
 const TO: &str = "+15557654321";
 const FROM: &str = "+15551234567";
+/// The campaign's agent, and the one that stands in.
+const AGENT: &str = "telephony-agent";
+const FALLBACK: &str = "reception";
 
-/// Switchboard in front of a real LiveKit, with a proxy in either direction.
-struct World {
-    livekit: RealLiveKit,
-    phones: PhoneHost,
-    app: TestApp,
-    /// From LiveKit to Switchboard.
-    webhooks: Proxy,
-    /// From Switchboard to LiveKit.
-    api: Proxy,
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
 }
 
-impl World {
-    async fn start(setup: Setup) -> Option<World> {
-        let webhooks = Proxy::start().await;
-        let events = format!("{}/api/v1/webhooks/livekit/events", webhooks.url);
-        let livekit = RealLiveKit::start(&[&events]).await?;
-        let api = Proxy::before(&livekit.url.replace("ws://", "http://")).await;
-        let app = setup.livekit(&api.url).start().await?;
-        webhooks.set_target(Some(&app.url));
-        routing::acme(&app).await;
-        let phones = PhoneHost::start(&livekit).await;
-        Some(World { livekit, phones, app, webhooks, api })
-    }
-
-    /// The call of this phone, once it is as wanted.
-    async fn call(&self, phone: &Phone, wanted: impl Fn(&Call) -> bool) -> Call {
-        let found = self.app.until(|calls| {
-            calls
-                .iter()
-                .find(|call| call.ring.keys.call.as_deref() == Some(&phone.call_id))
-                .filter(|c| wanted(c))
-                .cloned()
-        });
-        found.await
-    }
-
-    async fn ended(&self, phone: &Phone) -> Call {
-        self.call(phone, |call| !call.is_open()).await
-    }
+/// Now, in seconds, for what the pretend LiveKit does; the real peers tell by their own clock.
+fn moment() -> f64 {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    BEGAN.elapsed().as_secs_f64()
 }
 
-#[tokio::test]
-async fn answered_and_hung_up_by_the_caller() {
-    let Some(world) = World::start(Setup::new(Engine::Sqlite)).await else { return };
-    let agent = AgentProcess::start(&world.livekit, "telephony-agent", Behaviour::answers()).await;
-    let phone = world.phones.call(TO, FROM).await;
-    phone.answered(SOON).await.unwrap();
-    world.call(&phone, |call| call.outcome.status == Status::InProgress).await;
-    let job = agent.job(&phone.room, SOON).await.unwrap();
-    agent.moment(&job, "published", SOON).await.unwrap();
-    phone.hang_up();
-    let call = world.ended(&phone).await;
-    assert_eq!(call.outcome.end_reason, Some(EndReason::CallerHungUp));
-    world.app.stop().await;
+/// Asks again and again until the answer is something.
+async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(seconds(30), asking).await.unwrap_or_else(|_| panic!("never: {what}"))
 }
 
-#[tokio::test]
-async fn an_agent_that_says_goodbye_ends_the_call() {
-    let Some(world) = World::start(Setup::new(Engine::Sqlite)).await else { return };
-    let goodbye = Behaviour::acts_after(Act::Goodbye, Duration::from_secs(6));
-    let _agent = AgentProcess::start(&world.livekit, "telephony-agent", goodbye).await;
-    let phone = world.phones.call(TO, FROM).await;
-    phone.answered(SOON).await.unwrap();
-    phone.ended(SOON).await.unwrap();
-    let call = world.ended(&phone).await;
-    assert_eq!(call.outcome.end_reason, Some(EndReason::AgentHungUp));
-    world.app.stop().await;
+/// One test body, run through the real LiveKit and through the pretend one.
+#[macro_export]
+macro_rules! through_both_livekits {
+    ($(async fn $name:ident($kind:ident: Kind) $body:block)+) => {$(
+        mod $name {
+            use super::*;
+
+            async fn body($kind: Kind) $body
+
+            #[tokio::test]
+            async fn real() {
+                body(Kind::Real).await;
+            }
+
+            #[tokio::test]
+            async fn fake() {
+                body(Kind::Fake).await;
+            }
+        }
+    )+};
 }
