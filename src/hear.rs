@@ -1,6 +1,8 @@
 //! One fact, one transaction: record it, find or start its call, fold, decide, save, and plan what comes next.
 //! Every door goes through here; [`crate::carry_out`] acts after the commit.
 
+use std::time::{Duration, Instant};
+
 use crate::call::attend::{self, Attempt, Next, Timing};
 use crate::call::decide::{self, Decision, InUse, Verdict};
 use crate::call::evidence::Act;
@@ -60,6 +62,8 @@ pub struct Touched {
     pub answered: bool,
     /// Something is to be done at once, and we hold the job.
     pub job: Option<Held>,
+    /// How long deciding took, where this fact was decided on.
+    pub decided_in: Option<Duration>,
 }
 
 /// Hears one fact, which came in these words.
@@ -153,7 +157,7 @@ fn start(tx: &mut Tx<'_>, fact: &Fact, ring: &Ring, body: &str, with: &Hearing<'
             call.hear(&waited);
         }
     }
-    decide_on(tx, &mut call, with)?;
+    let decided_in = Some(decide_on(tx, &mut call, with)?);
     let lead = match &call.decision {
         Some(decision) if was_to_be_answered(&call) => leads::touch(tx, &call, decision, with.now)?,
         _ => None,
@@ -174,7 +178,7 @@ fn start(tx: &mut Tx<'_>, fact: &Fact, ring: &Ring, body: &str, with: &Hearing<'
     let job =
         if plan == Plan::Never { None } else { jobs::plan(tx, job(&call.id), plan, with.holder, with.now)? };
     let (ended, answered) = (!call.is_open(), call.outcome.answered_at.is_some());
-    Ok(Heard::Calls(vec![Touched { call, fresh: true, ended, answered, job }]))
+    Ok(Heard::Calls(vec![Touched { call, fresh: true, ended, answered, job, decided_in }]))
 }
 
 /// The job of a call.
@@ -226,7 +230,7 @@ fn fold(tx: &mut Tx<'_>, mut call: Call, fact: &Fact, with: &Hearing<'_>) -> db:
     let job = jobs::plan(tx, job(&call.id), plan, with.holder, with.now)?;
     let ended = before.open && !call.is_open();
     let answered = !before.answered && call.outcome.answered_at.is_some();
-    Ok(Touched { call, fresh: false, ended, answered, job })
+    Ok(Touched { call, fresh: false, ended, answered, job, decided_in: None })
 }
 
 /// What comes next, from the rules. The first dispatch is claimed here and now, with the ring itself.
@@ -242,11 +246,14 @@ fn plan_of(call: &mut Call, with: &Hearing<'_>) -> Plan {
     }
 }
 
-fn decide_on(tx: &mut Tx<'_>, call: &mut Call, with: &Hearing<'_>) -> db::Result<()> {
+/// Decides, and tells how long that took, counting what is in use aside.
+fn decide_on(tx: &mut Tx<'_>, call: &mut Call, with: &Hearing<'_>) -> db::Result<Duration> {
     let in_use = if call.is_open() { in_use(tx, &call.ring, with.routing, true)? } else { InUse::default() };
+    let began = Instant::now();
     let decision = decide::decide(&call.ring, &call.project, with.routing, in_use, with.now);
+    let took = began.elapsed();
     call.decided(decision);
-    Ok(())
+    Ok(took)
 }
 
 /// Open calls of the tenant and the campaign, where a limit makes them matter. With `hold` nobody else counts them
