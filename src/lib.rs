@@ -16,4 +16,5 @@ pub mod ids;
 pub mod logs;
 pub mod metrics;
 pub mod phone;
+pub mod routing_file;
 pub mod views;

@@ -116,8 +116,19 @@ fn a_wrong_command_line_is_exit_code_2_and_help_is_0() {
         assert_eq!(ran.code, USAGE, "{line:?}: {ran:?}");
         assert_eq!(ran.out, "", "{line:?}");
     }
-    for command in ["serve", "demo", "call", "calls", "explain", "leads", "migrate", "config", "completions"]
-    {
+    for command in [
+        "serve",
+        "demo",
+        "apply",
+        "export",
+        "call",
+        "calls",
+        "explain",
+        "leads",
+        "migrate",
+        "config",
+        "completions",
+    ] {
         let ran = folder.run(&[command, "--help"]);
         assert_eq!(ran.code, OK, "{ran:?}");
         assert!(ran.out.contains("--json") && ran.err.is_empty(), "{ran:?}");
@@ -199,6 +210,45 @@ fn a_simulated_call_is_answered_by_a_running_server_and_can_be_looked_up() {
         other_numbers.err.starts_with("error: the server does not take this call (409): "),
         "{other_numbers:?}"
     );
+}
+
+const ROUTING: &str = r#"
+[[tenant]]
+name = "Acme Dental"
+[[tenant.agent]]
+name = "telephony-agent"
+[[tenant.campaign]]
+name = "New patients"
+agent = "telephony-agent"
+max_concurrent = 1
+[[tenant.number]]
+number = "+14155550123"
+campaign = "New patients"
+"#;
+
+#[test]
+fn a_number_that_was_applied_is_answered_until_its_campaign_is_full() {
+    let folder = Folder::new();
+    std::fs::write(folder.path().join("routing.toml"), ROUTING).expect("a file");
+    let dry = folder.run(&["apply", "routing.toml", "--dry-run"]);
+    assert!(dry.code == NO && !folder.path().join("switchboard.db").exists(), "{dry:?}");
+    assert_eq!(folder.run(&["apply", "routing.toml"]).code, OK);
+    assert_eq!(folder.json(&["apply", "routing.toml"])["summary"]["create"], 0);
+    assert!(folder.run(&["export"]).out.contains("Acme Dental"));
+
+    let server = Server::start(&folder);
+    let call = |caller: &str| folder.run(&["call", "(415) 555-0123", "--from", caller, "--url", &server.url]);
+    let first = call("+15551234567");
+    assert!(first.code == OK && first.out.starts_with("telephony-agent answers\n"), "{first:?}");
+    let supposed = folder.json(&["explain", "--to", "+14155550123", "--from", "+15551234568"]);
+    let second = call("+15551234568");
+    assert!(second.code == NO && second.out.contains("(campaign_full, SIP 486)"), "{second:?}");
+    assert_eq!(supposed["decision"]["reason"], "campaign_full");
+
+    let of_campaign = folder.json(&["calls", "--tenant", "Acme Dental", "--campaign", "New patients"]);
+    assert_eq!(of_campaign["calls"].as_array().map(Vec::len), Some(2), "{of_campaign}");
+    let leads = folder.json(&["leads", "--number", "+15551234567"]);
+    assert_eq!(leads["leads"][0]["status"], "calling", "{leads}");
 }
 
 #[test]

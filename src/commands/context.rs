@@ -33,6 +33,8 @@ pub enum Ended {
     Well,
     /// It found nothing, or the answer is no.
     WithNothing,
+    /// With this exit code, and has said why itself.
+    With(u8),
 }
 
 impl Ended {

@@ -1,6 +1,7 @@
 //! What a person types. Each command has a file: its arguments, a function that returns values, and one that
 //! writes them down.
 
+pub mod apply;
 pub mod call;
 pub mod calls;
 pub mod completions;
@@ -8,11 +9,13 @@ pub mod config;
 pub mod context;
 pub mod demo;
 pub mod explain;
+pub mod export;
 mod filters;
 pub mod follow;
 pub mod leads;
 pub mod migrate;
 mod receipt;
+mod routes;
 pub mod screen;
 pub mod serve;
 pub mod start;
@@ -69,6 +72,8 @@ enum Command {
     Serve(start::Args),
     /// Watch calls happen, with nothing to set up: a pretend LiveKit, callers and agents
     Demo(demo::Args),
+    Apply(apply::Args),
+    Export(export::Args),
     /// Ask a running server who answers a call, as a SIP gateway would
     Call(call::Args),
     /// List calls, newest first; show one; follow them live
@@ -92,6 +97,7 @@ pub fn main() -> ExitCode {
     match in_runtime(cli) {
         Ok(Ended::Well) => ExitCode::SUCCESS,
         Ok(Ended::WithNothing) => ExitCode::FAILURE,
+        Ok(Ended::With(code)) => ExitCode::from(code),
         Err(error) if screen::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             screen::complain(when, &error);
@@ -116,6 +122,8 @@ async fn run(command: Command, context: &Context) -> anyhow::Result<Ended> {
     match command {
         Command::Serve(args) => start::run(&args, context).await,
         Command::Demo(args) => demo::run(&args, context).await,
+        Command::Apply(args) => routes::apply(args, context).await,
+        Command::Export(args) => routes::export(args, context).await,
         Command::Call(args) => call::run(&args, context).await,
         Command::Calls(args) => calls::run(&args, context).await,
         Command::Explain(args) => explain::run(&args, context).await,

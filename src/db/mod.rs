@@ -10,6 +10,7 @@
 pub mod calls;
 pub mod changes;
 mod column;
+pub mod configuration;
 mod error;
 pub mod facts;
 pub mod jobs;

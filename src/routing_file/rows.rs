@@ -1,0 +1,334 @@
+//! The five kinds of rows, as planning needs them: what tells them apart, what the file's keys say of them, and what
+//! a table of the file makes of one.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::file;
+use crate::clock::Timestamp;
+use crate::db::configuration::{Agent, Campaign, Kind, Number, Tenant, Trunk};
+use crate::ids::{AgentId, CampaignId, NumberId, TenantId, TrunkId};
+
+/// A row as the database keeps it.
+pub(super) trait Existing: Clone + PartialEq {
+    const KIND: Kind;
+    /// What people call it.
+    const NOUN: &'static str;
+    /// The key that holds its name.
+    const KEY: &'static str = "name";
+
+    fn id(&self) -> &str;
+    fn name(&self) -> &str;
+    fn is_archived(&self) -> bool;
+    /// What each key of the file says of it.
+    fn keys(&self, names: &Names) -> Vec<Key>;
+}
+
+/// The names that references are written with. What is not here is archived, and a reference to it is none.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    pub(super) tenants: HashMap<TenantId, String>,
+    pub(super) agents: HashMap<AgentId, String>,
+    pub(super) campaigns: HashMap<CampaignId, String>,
+}
+
+/// What a key says.
+pub(super) struct Key {
+    pub(super) key: &'static str,
+    /// What is compared: the id of what is referred to, so that a rename elsewhere is no change here.
+    pub(super) is: Value,
+    /// What is shown.
+    pub(super) shown: Value,
+}
+
+fn key(key: &'static str, value: impl Into<Value>) -> Key {
+    let is = value.into();
+    Key { key, shown: is.clone(), is }
+}
+
+fn limit(max: Option<i64>) -> Key {
+    key("max_concurrent", max.map_or_else(|| Value::from("unlimited"), Value::from))
+}
+
+fn reference<I>(key: &'static str, id: Option<&I>, names: &HashMap<I, String>) -> Key
+where
+    I: Eq + std::hash::Hash + std::ops::Deref<Target = str>,
+{
+    let named = id.and_then(|id| names.get_key_value(id));
+    let is = named.map_or(Value::Null, |(id, _)| Value::from(&**id));
+    Key { key, is, shown: named.map_or(Value::Null, |(_, name)| Value::from(name.as_str())) }
+}
+
+impl Existing for Tenant {
+    const KIND: Kind = Kind::Tenant;
+    const NOUN: &'static str = "tenant";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn is_archived(&self) -> bool {
+        self.archived
+    }
+
+    fn keys(&self, names: &Names) -> Vec<Key> {
+        vec![
+            key("name", self.name.as_str()),
+            key("region", self.region.as_str()),
+            key("time_zone", self.time_zone.as_str()),
+            reference("default_agent", self.default_agent.as_ref(), &names.agents),
+            limit(self.max_concurrent),
+            key("active", self.active),
+        ]
+    }
+}
+
+impl Existing for Agent {
+    const KIND: Kind = Kind::Agent;
+    const NOUN: &'static str = "agent";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn is_archived(&self) -> bool {
+        self.archived
+    }
+
+    fn keys(&self, _: &Names) -> Vec<Key> {
+        vec![key("name", self.name.as_str()), key("active", self.active)]
+    }
+}
+
+impl Existing for Campaign {
+    const KIND: Kind = Kind::Campaign;
+    const NOUN: &'static str = "campaign";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn is_archived(&self) -> bool {
+        self.archived
+    }
+
+    fn keys(&self, names: &Names) -> Vec<Key> {
+        vec![
+            key("name", self.name.as_str()),
+            key("status", self.status.as_str()),
+            reference("agent", self.agent.as_ref(), &names.agents),
+            reference("fallback_agent", self.fallback_agent.as_ref(), &names.agents),
+            limit(self.max_concurrent),
+        ]
+    }
+}
+
+impl Existing for Number {
+    const KIND: Kind = Kind::Number;
+    const NOUN: &'static str = "number";
+    const KEY: &'static str = "number";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn name(&self) -> &str {
+        &self.number
+    }
+
+    fn is_archived(&self) -> bool {
+        self.archived
+    }
+
+    fn keys(&self, names: &Names) -> Vec<Key> {
+        vec![
+            key("number", self.number.as_str()),
+            reference("tenant", Some(&self.tenant), &names.tenants),
+            reference("campaign", self.campaign.as_ref(), &names.campaigns),
+            key("type", self.kind.as_str()),
+            key("provider", self.provider.as_str()),
+            key("provider_sid", self.provider_sid.as_deref()),
+            key("livekit_trunk", self.livekit_trunk.as_deref()),
+            key("active", self.active),
+        ]
+    }
+}
+
+impl Existing for Trunk {
+    const KIND: Kind = Kind::Trunk;
+    const NOUN: &'static str = "trunk";
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn is_archived(&self) -> bool {
+        self.archived
+    }
+
+    fn keys(&self, _: &Names) -> Vec<Key> {
+        vec![
+            key("name", self.name.as_str()),
+            key("twilio", self.twilio.as_deref()),
+            key("livekit", self.livekit.as_deref()),
+            key("project", self.project.as_str()),
+            key("active", self.active),
+        ]
+    }
+}
+
+/// The LiveKit project of a trunk that names none: the settings' own default.
+const DEFAULT_PROJECT: &str = "default";
+
+/// What a tenant's table makes of its row; its agents are not known yet.
+pub(super) fn tenant(table: &file::Tenant, was: Option<&Tenant>, (region, now): (&str, Timestamp)) -> Tenant {
+    let kept = was.cloned().unwrap_or_else(|| Tenant {
+        id: table.id.given().map_or_else(|| TenantId::new(now), |id| id.as_str().into()),
+        name: String::new(),
+        active: true,
+        region: region.to_owned(),
+        time_zone: "UTC".to_owned(),
+        default_agent: None,
+        max_concurrent: None,
+        archived: false,
+    });
+    Tenant {
+        id: kept.id,
+        name: table.name.or(kept.name),
+        active: table.active.or(kept.active),
+        region: table.region.or(kept.region),
+        time_zone: table.time_zone.or(kept.time_zone),
+        default_agent: kept.default_agent,
+        max_concurrent: table.max_concurrent.or(kept.max_concurrent),
+        archived: false,
+    }
+}
+
+/// What an agent's table makes of its row.
+pub(super) fn agent(
+    table: &file::Agent,
+    was: Option<&Agent>,
+    (tenant, now): (&TenantId, Timestamp),
+) -> Agent {
+    let kept = was.cloned().unwrap_or_else(|| Agent {
+        id: table.id.given().map_or_else(|| AgentId::new(now), |id| id.as_str().into()),
+        tenant: tenant.clone(),
+        name: String::new(),
+        active: true,
+        archived: false,
+    });
+    Agent {
+        name: table.name.or(kept.name),
+        active: table.active.or(kept.active),
+        archived: false,
+        ..kept
+    }
+}
+
+/// What a campaign's table makes of its row, but for its agents.
+pub(super) fn campaign(
+    table: &file::Campaign,
+    was: Option<&Campaign>,
+    (tenant, now): (&TenantId, Timestamp),
+) -> Campaign {
+    let kept = was.cloned().unwrap_or_else(|| Campaign {
+        id: table.id.given().map_or_else(|| CampaignId::new(now), |id| id.as_str().into()),
+        tenant: tenant.clone(),
+        name: String::new(),
+        status: "active".to_owned(),
+        agent: None,
+        fallback_agent: None,
+        max_concurrent: None,
+        archived: false,
+    });
+    Campaign {
+        name: table.name.or(kept.name),
+        status: table.status.or(kept.status),
+        max_concurrent: table.max_concurrent.or(kept.max_concurrent),
+        archived: false,
+        ..kept
+    }
+}
+
+/// What a number's table makes of its row, but for its campaign. `number` is E.164, of this type unless told.
+pub(super) fn number(
+    table: &file::Number,
+    was: Option<&Number>,
+    (number, tenant, now): (&str, &TenantId, Timestamp),
+) -> Number {
+    let kept = was.cloned().unwrap_or_else(|| Number {
+        id: table.id.given().map_or_else(|| NumberId::new(now), |id| id.as_str().into()),
+        tenant: tenant.clone(),
+        number: String::new(),
+        kind: type_of(number).to_owned(),
+        provider: "TWILIO".to_owned(),
+        provider_sid: None,
+        campaign: None,
+        livekit_trunk: None,
+        active: true,
+        archived: false,
+    });
+    Number {
+        // Another tenant's campaign stays with that tenant.
+        campaign: kept.campaign.filter(|_| kept.tenant == *tenant),
+        tenant: tenant.clone(),
+        number: number.to_owned(),
+        kind: table.kind.or(kept.kind),
+        provider: table.provider.or(kept.provider),
+        provider_sid: table.provider_sid.or(kept.provider_sid),
+        livekit_trunk: table.livekit_trunk.or(kept.livekit_trunk),
+        active: table.active.or(kept.active),
+        archived: false,
+        id: kept.id,
+    }
+}
+
+/// What a trunk's table makes of its row.
+pub(super) fn trunk(table: &file::Trunk, was: Option<&Trunk>, (tenant, now): (&TenantId, Timestamp)) -> Trunk {
+    let kept = was.cloned().unwrap_or_else(|| Trunk {
+        id: table.id.given().map_or_else(|| TrunkId::new(now), |id| id.as_str().into()),
+        tenant: tenant.clone(),
+        project: DEFAULT_PROJECT.to_owned(),
+        name: String::new(),
+        twilio: None,
+        livekit: None,
+        active: true,
+        archived: false,
+    });
+    Trunk {
+        name: table.name.or(kept.name),
+        project: table.project.or(kept.project),
+        twilio: table.twilio.or(kept.twilio),
+        livekit: table.livekit.or(kept.livekit),
+        active: table.active.or(kept.active),
+        archived: false,
+        ..kept
+    }
+}
+
+/// The type of a number, as far as number plans tell.
+fn type_of(number: &str) -> &'static str {
+    use crate::phone::{E164, NumberKind, kind};
+    match E164::exactly(number).map(|number| kind(&number)) {
+        Some(NumberKind::TollFree) => "TOLL_FREE",
+        Some(NumberKind::Mobile) => "MOBILE",
+        Some(NumberKind::Local) | None => "LOCAL",
+    }
+}
