@@ -87,3 +87,41 @@ pub(super) fn differences(scene: &Scene, calls: &[&Call], seen: &Seen) -> Vec<St
 fn list(names: &[&str]) -> String {
     if names.is_empty() { "nobody".to_owned() } else { names.join(" and ") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::demo::scenes;
+
+    #[test]
+    fn every_scene_has_a_caller_of_its_own_and_a_call_that_never_came_is_told() {
+        let scenes = scenes::all();
+        for (index, scene) in scenes.iter().enumerate() {
+            assert!(scenes[index + 1..].iter().all(|other| other.from != scene.from), "{}", scene.title);
+            let differences = differences(scene, &[], &Seen::default());
+            assert!(
+                differences.contains(&"calls in the ledger: 0, and should be 1".to_owned()),
+                "{differences:?}"
+            );
+        }
+        assert!(scenes.iter().any(|scene| scene.from == scenes::EXPLAINED));
+    }
+
+    #[test]
+    fn a_second_agent_and_a_room_that_was_not_cleared_are_told() {
+        let scenes = scenes::all();
+        let names = ["reception", "telephony-agent"].map(str::to_owned);
+        let seen =
+            Seen { agents: 2, names: names.into(), left_behind: true, trouble: Some("it rained".to_owned()) };
+        assert_eq!(
+            differences(&scenes[0], &[], &seen),
+            [
+                "it rained",
+                "calls in the ledger: 0, and should be 1",
+                "agents with the caller at once: 2, and should be 1",
+                "who came: reception and telephony-agent, and should be telephony-agent",
+                "its room was not cleared: somebody still sits there",
+            ]
+        );
+    }
+}

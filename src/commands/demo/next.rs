@@ -29,7 +29,7 @@ pub(super) fn to_try(stage: &Stage, server: SocketAddr, screen: &Screen) -> Stri
     let environment = format!("LIVEKIT_API_SECRET='{SECRET}' DATABASE_URL='{}'", stage.database);
     let signed = |body: &str, door: &str| {
         format!(
-            "body='{body}'\n  curl -s {door} -d \"$body\" -H \"X-LiveKit-Signature: sha256=$(printf %s \"$body\" \
+            "body='{body}'\n  curl -sw '\\n' {door} -d \"$body\" -H \"X-LiveKit-Signature: sha256=$(printf %s \"$body\" \
              | openssl dgst -sha256 -hmac '{SECRET}' -r | cut -d' ' -f1)\""
         )
     };
@@ -40,7 +40,7 @@ pub(super) fn to_try(stage: &Stage, server: SocketAddr, screen: &Screen) -> Stri
         (
             "Who would answer? Writes nothing; from this machine it needs no signature:",
             format!(
-                "curl -s {door}/test -d '{{\"to_number\":\"+14155550123\",\"from_number\":\"+12125550199\"}}'"
+                "curl -sw '\\n' {door}/test -d '{{\"to_number\":\"+14155550123\",\"from_number\":\"+12125550199\"}}'"
             ),
         ),
         ("Ask as a SIP gateway does, signed:", signed(ask, &format!("{door}/livekit/sip-inbound"))),
@@ -52,7 +52,7 @@ pub(super) fn to_try(stage: &Stage, server: SocketAddr, screen: &Screen) -> Stri
                  {program} calls\n  {program} explain --to '(415) 555-0140' --from +12125550198\n  {program} export"
             ),
         ),
-        ("Is it well, and how fast?", format!("curl -s {door}/health\n  curl -s http://{metrics}/metrics")),
+        ("Is it well, and how fast?", format!("curl -sw '\\n' {door}/health\n  curl -s http://{metrics}/metrics")),
     ];
     let mut out =
         format!("\n{}\n", screen.bold(format_args!("Now you: http://{server} goes on until Ctrl-C")));
@@ -62,9 +62,11 @@ pub(super) fn to_try(stage: &Stage, server: SocketAddr, screen: &Screen) -> Stri
     out
 }
 
-/// This program as it was called.
+/// This program as it is called from anywhere.
 fn program() -> String {
-    let name = std::env::args().next().unwrap_or_else(|| "switchboard".to_owned());
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    if name.chars().all(plain) { name } else { format!("'{}'", name.replace('\'', r"'\''")) }
+    let called = std::env::args().next().unwrap_or_else(|| "switchboard".to_owned());
+    let place = std::env::current_exe().ok().filter(|_| called.contains(std::path::MAIN_SEPARATOR));
+    let name = place.map_or(called, |place| place.display().to_string());
+    let is_plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c));
+    if is_plain { name } else { format!("'{}'", name.replace('\'', r"'\''")) }
 }

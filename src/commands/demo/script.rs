@@ -94,7 +94,9 @@ impl Player {
                 tokio::time::sleep(after).await;
                 phone.hang_up().await;
             }
-            Plot::Stays => drop(self.dial(scene).ended().await),
+            Plot::Stays => {
+                self.dial(scene).ended().await;
+            }
         }
         // A late webhook is still on its way when the caller has gone.
         tokio::time::sleep(if scene.webhooks == Webhooks::Late { LATE } else { Duration::ZERO }).await;

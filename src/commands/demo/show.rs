@@ -11,6 +11,9 @@ use crate::commands::words;
 
 use super::scenes::Scene;
 
+/// A terminal with fewer columns has no room for the caller's number.
+const WIDE: u16 = 112;
+
 /// A call as it is to be shown.
 pub(super) struct Line {
     /// What is said of it, and in which colour.
@@ -51,6 +54,8 @@ impl Show {
             && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
         {
             let all = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
+            // Lines are as wide as the terminal: what was there need not be wiped before, and nothing flickers.
+            all.set_move_cursor(true);
             let total = all.add(ProgressBar::new(scenes as u64));
             let colours = if screen.colour { ".green/dim" } else { "" };
             let template = format!("  {{bar:24{colours}}}  {{pos}} of {{len}} calls are over");
@@ -72,7 +77,7 @@ impl Show {
         at: Duration,
     ) -> anyhow::Result<()> {
         let Some(shown) = self.scenes.get_mut(index).filter(|shown| !shown.over) else { return Ok(()) };
-        let changed = shown.words != line.words.1 || line.over.is_some();
+        let changed = shown.words != line.words.1;
         line.words.1.clone_into(&mut shown.words);
         shown.over = line.over.is_some();
         match &self.medium {
@@ -121,8 +126,10 @@ fn live(scene: &Scene, line: &Line, screen: &Screen) -> String {
         Some(true) => screen.paint(AnsiColor::Green.on_default(), "✔ "),
         Some(false) => screen.paint(AnsiColor::Red.on_default(), "✘ "),
     };
-    let (from, time) = (&scene.from, screen.dim(format_args!("{:>4.1}s", line.time.as_secs_f64())));
-    format!("{mark}{:<28}  {}  {time}  {}", scene.title, screen.dim(from), screen.paint(*style, text))
+    let time = screen.dim(format_args!("{:>4.1}s", line.time.as_secs_f64()));
+    let is_wide = screen.width.is_none_or(|width| width >= WIDE);
+    let from = if is_wide { screen.dim(&scene.from) + "  " } else { String::new() };
+    format!("{mark}{:<28}  {from}{time}  {}", scene.title, screen.paint(*style, text))
 }
 
 fn plain(scene: &Scene, line: &Line, at: Duration, screen: &Screen) -> String {
