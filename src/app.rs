@@ -137,7 +137,24 @@ impl App {
         if tokio::time::timeout(grace, self.0.tasks.wait()).await.is_err() {
             tracing::warn!("stopped with work unfinished; its jobs stay in the table");
         }
-        self.db.close().await;
+        // A report that still runs would hold this up for a minute.
+        if tokio::time::timeout(grace, self.db.close()).await.is_err() {
+            tracing::warn!("stopped without closing the database; nothing is lost");
+        }
+    }
+
+    /// Runs what must not end before the server does: after a panic, which has been logged then, it begins anew.
+    pub fn keep_running<F>(&self, name: &'static str, task: impl Fn(App) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let app = self.clone();
+        self.spawn(async move {
+            while app.0.tasks.spawn(task(app.clone())).await.is_err() && !app.stop().is_cancelled() {
+                tracing::error!("{name} broke off and is begun again");
+                app.clock.sleep(Duration::from_secs(1)).await;
+            }
+        });
     }
 
     /// Hears one fact, which came in these words; Ok once it is on disk.

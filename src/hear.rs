@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::db::changes::{self, Kind};
 use crate::db::jobs::{self, Held, Name, Plan};
 use crate::db::{self, Tx, calls, facts, leads};
-use crate::ids::CallId;
+use crate::ids::{CallId, TenantId};
 
 /// The job that sees a call through: there is one for every call that is not over and done with.
 pub const ATTEND: &str = "attend";
@@ -154,18 +154,23 @@ fn start(tx: &mut Tx<'_>, fact: &Fact, ring: &Ring, body: &str, with: &Hearing<'
         }
     }
     decide_on(tx, &mut call, with)?;
-    if let (Some(decision), true) = (&call.decision, was_to_be_answered(&call))
-        && let Some((lead, revision)) = leads::touch(tx, &call, decision, with.now)?
-    {
-        changes::note(tx, Kind::Lead, decision.tenant.as_ref(), (&lead, revision), with.now)?;
-        call.lead = Some(lead);
-        if !call.is_open() {
-            finish_lead(tx, &call, with)?;
-        }
-    }
+    let lead = match &call.decision {
+        Some(decision) if was_to_be_answered(&call) => leads::touch(tx, &call, decision, with.now)?,
+        _ => None,
+    };
+    call.lead = lead.as_ref().map(|(id, _)| id.clone());
     let plan = plan_of(&mut call, with);
     calls::insert(tx, &call)?;
-    note_change(tx, &call, with)?;
+    match &lead {
+        Some((id, revision)) => {
+            let (told, lead) = ((call.id.as_str(), call.revision), (id.as_str(), *revision));
+            changes::note_call_and_lead(tx, tenant(&call), told, lead, with.now)?;
+        }
+        None => note_change(tx, &call, with)?,
+    }
+    if !call.is_open() {
+        finish_lead(tx, &call, with)?;
+    }
     let job =
         if plan == Plan::Never { None } else { jobs::plan(tx, job(&call.id), plan, with.holder, with.now)? };
     let (ended, answered) = (!call.is_open(), call.outcome.answered_at.is_some());
@@ -189,6 +194,9 @@ fn in_calls(
     }
     if ids.is_empty() {
         return Ok(Heard::Kept { afterwards: is_afterwards(tx, fact)? });
+    }
+    if fact.what == What::Noted {
+        return Ok(Heard::Kept { afterwards: false });
     }
     let mut touched = Vec::with_capacity(ids.len());
     for id in ids {
@@ -303,17 +311,19 @@ fn save(
     if call.is_open() { Ok(()) } else { finish_lead(tx, call, with) }
 }
 
+fn tenant(call: &Call) -> Option<&TenantId> {
+    call.decision.as_ref().and_then(|decision| decision.tenant.as_ref())
+}
+
 fn note_change(tx: &mut Tx<'_>, call: &Call, with: &Hearing<'_>) -> db::Result<()> {
-    let tenant = call.decision.as_ref().and_then(|decision| decision.tenant.as_ref());
-    changes::note(tx, Kind::Call, tenant, (&call.id, call.revision), with.now)
+    changes::note(tx, Kind::Call, tenant(call), (&call.id, call.revision), with.now)
 }
 
 fn finish_lead(tx: &mut Tx<'_>, call: &Call, with: &Hearing<'_>) -> db::Result<()> {
     let Some(lead) = &call.lead else { return Ok(()) };
     let status = if call.outcome.status == Status::Completed { "completed" } else { "missed" };
     if let Some(revision) = leads::finish(tx, lead, &call.id, status, with.now)? {
-        let tenant = call.decision.as_ref().and_then(|decision| decision.tenant.as_ref());
-        changes::note(tx, Kind::Lead, tenant, (lead, revision), with.now)?;
+        changes::note(tx, Kind::Lead, tenant(call), (lead, revision), with.now)?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::db::{self, calls};
 use crate::hear::{self, Hearing, job};
 use crate::ids::CallId;
 
-use super::listing;
+use super::{listing, reconcile};
 
 /// A call that this process holds the job of.
 struct Seen<'a> {
@@ -20,6 +20,10 @@ struct Seen<'a> {
     held: Held,
     /// A dispatch that was claimed here just now and that nobody else can have sent.
     fresh_claim: Option<usize>,
+    /// A dispatch was sent and nobody knows whether it was made.
+    unsure: bool,
+    /// The room was looked into before giving up on it.
+    looked_in: bool,
 }
 
 /// Why seeing a call through stops for now.
@@ -40,7 +44,7 @@ impl From<db::Error> for Stop {
 /// Sees a call through until it needs nothing for now.
 pub(super) async fn see_through(app: &App, call: Call, held: Held, fresh: bool) {
     let fresh_claim = (fresh && !call.attendance.attempts.is_empty()).then_some(0);
-    let mut seen = Seen { app, call, held, fresh_claim };
+    let mut seen = Seen { app, call, held, fresh_claim, unsure: false, looked_in: false };
     loop {
         match seen.step().await {
             Ok(true) => {}
@@ -128,7 +132,8 @@ impl Seen<'_> {
             Err(error) if error.may_have_happened() => {
                 self.app.metrics.dispatched("unsure");
                 tracing::warn!(%error, "no telling whether the dispatch was made: looking before trying again");
-                Ok(()) // The attempt is still unsent, so the next step settles it.
+                // The attempt is still unsent, so the next step settles it; at once only the first time.
+                if std::mem::replace(&mut self.unsure, true) { Err(Stop::Later) } else { Ok(()) }
             }
             Err(error) if error.is_retryable() => {
                 self.app.metrics.dispatched("failed");
@@ -189,7 +194,22 @@ impl Seen<'_> {
         self.note(move |attendance| attendance.removed(identity)).await
     }
 
+    /// Before a caller is given up on, the room is looked into: while we were away an agent may have answered, and
+    /// nobody tells that again.
     async fn end(&mut self, act: Act) -> Result<(), Stop> {
+        if act == Act::GaveUp
+            && !std::mem::replace(&mut self.looked_in, true)
+            && let Ok((client, room)) = self.place()
+        {
+            match client.list_participants(&room).await {
+                Ok(there) => reconcile::hear_who_is_there(self.app, &self.call, &there).await?,
+                Err(error) if !self.is_long_overdue() => return Err(later("looking into the room", &error)),
+                Err(error) => {
+                    tracing::warn!(%error, "giving up on a call without having looked into its room")
+                }
+            }
+            return self.reload().await;
+        }
         let was_open = self.call.is_open();
         self.change(move |tx, call, with| hear::act(tx, call, act, with)).await?;
         if was_open && !self.call.is_open() {
@@ -198,19 +218,38 @@ impl Seen<'_> {
         Ok(())
     }
 
+    /// LiveKit has been out of reach for as long again as a caller is let ring.
+    fn is_long_overdue(&self) -> bool {
+        let long = self.app.timing.give_up_after * 2;
+        self.app.clock.now() >= self.call.created_at.saturating_add(long)
+    }
+
     /// Puts the caller out. Where the room holds another open call only this caller goes.
     async fn clear(&mut self) -> Result<(), Stop> {
-        let (client, room) = self.place()?;
+        let Ok((client, room)) = self.place() else {
+            let now = self.app.clock.now();
+            return self.note(move |attendance| attendance.cleared_at = Some(now)).await;
+        };
         let (project, name) = (self.call.project.clone(), room.clone());
         let (others, _) = self.app.db.read(move |tx| calls::in_room_named(tx, &project, &name)).await?;
-        let cleared = match (&self.call.ring.identity, others) {
-            (Some(identity), 1..) => client.remove_participant(&room, identity).await,
-            (None, 1..) => Ok(()),
-            _ => client.delete_room(&room).await,
+        let cleared = if others == 0 {
+            client.delete_room(&room).await
+        } else {
+            self.remove_caller(&client, &room).await
         };
         cleared.map_err(|error| later("clearing the room", &error))?;
         let now = self.app.clock.now();
         self.note(move |attendance| attendance.cleared_at = Some(now)).await
+    }
+
+    /// Puts out this call's caller alone. The same identity may be there again for another call.
+    async fn remove_caller(&self, client: &livekit::Client, room: &str) -> livekit::Result<()> {
+        let there = client.list_participants(room).await?;
+        let caller = there.iter().find(|participant| self.call.evidence.callers.contains(&participant.sid));
+        match caller {
+            Some(caller) => client.remove_participant(room, &caller.identity).await,
+            None => Ok(()),
+        }
     }
 
     fn place(&self) -> Result<(livekit::Client, String), Stop> {

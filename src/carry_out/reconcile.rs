@@ -27,9 +27,8 @@ const RARELY: u32 = 6;
 pub(super) fn start(app: &App) {
     for (project, of) in &app.projects {
         let Some(client) = of.client.clone() else { continue };
-        let (app, project) = (app.clone(), project.clone());
-        let looking = app.clone();
-        app.spawn(async move { Reconcile::new(looking, project, client).run().await });
+        let project = project.clone();
+        app.keep_running("reconcile", move |app| Reconcile::new(app, project.clone(), client.clone()).run());
     }
 }
 
@@ -128,13 +127,7 @@ impl Reconcile {
                     self.end(call, "lost_caller").await?;
                 }
             }
-            Some(caller) if words::is_active(caller) && call.evidence.active_at.is_none() => {
-                self.seen_ring(name, call.evidence.room_sid.as_deref(), caller, "active").await?;
-            }
-            Some(_) => {}
-        }
-        for other in there.iter().filter(|participant| !is_caller(call, participant)) {
-            self.seen_guest(call, name, other).await?;
+            Some(_) => hear_who_is_there(&self.app, call, &there).await?,
         }
         let gone = call.evidence.others().filter(|(sid, guest)| {
             guest.left.is_none() && !there.iter().any(|participant| participant.sid == **sid)
@@ -147,69 +140,25 @@ impl Reconcile {
         Ok(())
     }
 
-    async fn seen_guest(&self, call: &Call, room: &str, other: &Participant) -> db::Result<()> {
-        let now = self.app.clock.now();
-        if !call.evidence.guests.contains_key(&other.sid) {
-            let what = What::Joined(words::guest(other));
-            self.hear(call, room, (&other.sid, "joined"), what, now).await?;
-        }
-        let voice = other.tracks.iter().find(|track| words::is_audio(track));
-        if let Some(track) = voice
-            && !call.evidence.voices.contains_key(&other.sid)
-        {
-            let at = track.published_at_micros.map_or(now, Timestamp::from_micros);
-            self.hear(call, room, (&other.sid, "spoke"), What::Spoke(words::guest(other)), at).await?;
-        }
-        Ok(())
-    }
-
     async fn gone_guest(&self, call: &Call, room: &str, sid: &str, guest: &Presence) -> db::Result<()> {
         let now = self.app.clock.now();
         let who = words::known_guest(sid, guest);
         let leave = Leave { at: now, why: Why::Vanished, leg: None };
-        self.hear(call, room, (sid, "gone"), What::Left(who, leave), now).await
-    }
-
-    async fn hear(
-        &self,
-        call: &Call,
-        room: &str,
-        (sid, seen): (&str, &str),
-        what: What,
-        at: Timestamp,
-    ) -> db::Result<()> {
-        let room_sid = call.evidence.room_sid.as_deref();
-        self.take_in(words::seen(&self.project, (room, room_sid), (sid, seen), what, at)).await
-    }
-
-    async fn take_in(&self, fact: Fact) -> db::Result<()> {
-        let room = fact.room.as_ref().map(|room| (fact.project.clone(), room.name.clone()));
-        let body = serde_json::json!({ "seen": fact.id }).to_string();
-        let heard = self.app.hear(fact, body).await?;
-        if matches!(heard, Heard::Calls(_)) {
-            self.app.metrics.reconciled("lost_webhook");
-        }
-        super::carry_out(&self.app, heard, room);
-        Ok(())
-    }
-
-    async fn seen_ring(
-        &self,
-        room: &str,
-        sid: Option<&str>,
-        caller: &Participant,
-        seen: &str,
-    ) -> db::Result<()> {
-        let at = self.app.clock.now();
-        let ring = What::Rang(Box::new(words::ring(caller)));
-        self.take_in(words::seen(&self.project, (room, sid), (&caller.sid, seen), ring, at)).await
+        let room = (room, call.evidence.room_sid.as_deref());
+        take_in(&self.app, words::seen(&self.project, room, (sid, "gone"), What::Left(who, leave), now)).await
     }
 
     /// A room that no open call of ours stands for: a caller nobody told us of, a ghost, or not ours at all.
     async fn strange_room(&self, room: &Room) -> anyhow::Result<()> {
         let there = self.client.list_participants(&room.name).await?;
-        for caller in there.iter().filter(|participant| words::is_ring(participant)) {
-            self.seen_ring(&room.name, Some(&room.sid), caller, "ringing").await?;
+        // Who else is there is told first: an agent that is on the call already needs no dispatch.
+        let rings = there.iter().filter(|participant| words::is_ring(participant));
+        let place = (room.name.as_str(), Some(room.sid.as_str()));
+        for caller in rings {
+            for other in there.iter().filter(|participant| !words::is_ring(participant)) {
+                hear_guest(&self.app, &self.project, place, other).await?;
+            }
+            seen_ring(&self.app, &self.project, place, caller, "ringing").await?;
         }
         if there.iter().all(|participant| participant.kind == Kind::Agent) {
             attending::clear_ghost(&self.app, &self.project, &room.name).await;
@@ -238,6 +187,64 @@ impl Reconcile {
         }
         Ok(())
     }
+}
+
+/// Tells the ledger who is in the room of a call, as far as it does not know.
+pub(super) async fn hear_who_is_there(app: &App, call: &Call, there: &[Participant]) -> db::Result<()> {
+    let Some(room) = call.room() else { return Ok(()) };
+    let place = (room, call.evidence.room_sid.as_deref());
+    for participant in there {
+        if !is_caller(call, participant) {
+            let known = call.evidence.guests.contains_key(&participant.sid);
+            let heard = call.evidence.voices.contains_key(&participant.sid) || voice(participant).is_none();
+            if !(known && heard) {
+                hear_guest(app, &call.project, place, participant).await?;
+            }
+        } else if words::is_active(participant) && call.evidence.active_at.is_none() {
+            seen_ring(app, &call.project, place, participant, "active").await?;
+        }
+    }
+    Ok(())
+}
+
+async fn hear_guest(
+    app: &App,
+    project: &str,
+    place: (&str, Option<&str>),
+    who: &Participant,
+) -> db::Result<()> {
+    let now = app.clock.now();
+    let joined = What::Joined(words::guest(who));
+    take_in(app, words::seen(project, place, (&who.sid, "joined"), joined, now)).await?;
+    let Some(track) = voice(who) else { return Ok(()) };
+    let at = track.published_at_micros.map_or(now, Timestamp::from_micros);
+    take_in(app, words::seen(project, place, (&who.sid, "spoke"), What::Spoke(words::guest(who)), at)).await
+}
+
+fn voice(who: &Participant) -> Option<&livekit::Track> {
+    who.tracks.iter().find(|track| words::is_audio(track))
+}
+
+async fn seen_ring(
+    app: &App,
+    project: &str,
+    place: (&str, Option<&str>),
+    caller: &Participant,
+    seen: &str,
+) -> db::Result<()> {
+    let ring = What::Rang(Box::new(words::ring(caller)));
+    take_in(app, words::seen(project, place, (&caller.sid, seen), ring, app.clock.now())).await
+}
+
+async fn take_in(app: &App, fact: Fact) -> db::Result<()> {
+    let room = fact.room.as_ref().map(|room| (fact.project.clone(), room.name.clone()));
+    let body = serde_json::json!({ "seen": fact.id }).to_string();
+    let heard = app.hear(fact, body).await?;
+    if matches!(heard, Heard::Calls(_)) {
+        app.metrics.reconciled("lost_webhook");
+    }
+    super::carry_out(app, heard, room);
+    Ok(())
 }
 
 fn is_caller(call: &Call, participant: &Participant) -> bool {

@@ -25,28 +25,10 @@ const FORGET_AT_ONCE: i64 = 1000;
 
 /// Starts everything that runs besides the doors.
 pub fn work(app: &App) {
-    for task in [Task::Jobs, Task::Routing, Task::Forgetting] {
-        let worker = app.clone();
-        app.spawn(async move { task.run(&worker).await });
-    }
+    app.keep_running("taking up jobs", |app| async move { run_jobs(&app).await });
+    app.keep_running("following the routing", |app| async move { follow_routing(&app).await });
+    app.keep_running("forgetting what is past its retention", |app| async move { forget(&app).await });
     reconcile::start(app);
-}
-
-#[derive(Copy, Clone)]
-enum Task {
-    Jobs,
-    Routing,
-    Forgetting,
-}
-
-impl Task {
-    async fn run(self, app: &App) {
-        match self {
-            Task::Jobs => run_jobs(app).await,
-            Task::Routing => follow_routing(app).await,
-            Task::Forgetting => forget(app).await,
-        }
-    }
 }
 
 async fn run_jobs(app: &App) {

@@ -7,7 +7,6 @@ use crate::clock::Clock;
 use crate::db::{self, Db};
 use crate::routing_file::{self, Options, Plan, Refused, RoutingFile};
 
-
 /// Everything is as was asked for.
 pub(super) const DONE: u8 = 0;
 /// The file or the database refused it.
@@ -163,5 +162,31 @@ mod tests {
     fn a_database_that_fails_says_what_to_do() {
         let Said::Err(text) = said(&Err(Refused::Database(db::Error::Busy)), true, false) else { panic!() };
         assert!(text.contains("run the command again"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn the_exit_code_tells_what_was_refused_from_what_was_misused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        let db = Db::open(&db::Options::new(format!("file:{}", path("t.db")))).unwrap();
+        let clock = Clock::system();
+        db::migrate::run(&db, clock.now()).await.unwrap();
+        let cases: [(&str, &[u8], u8); 4] = [
+            ("right.toml", b"[[tenant]]\nname = 'A'\n", DONE),
+            ("wrong.toml", b"[[tenant]]\nname = ''\n", REFUSED),
+            ("binary.toml", b"[[tenant]]\nname = '\xff'\n", USAGE),
+            ("missing.toml", b"", USAGE),
+        ];
+        for (name, text, code) in cases {
+            if !text.is_empty() {
+                std::fs::write(path(name), text).unwrap();
+            }
+            let args = Args { file: path(name), dry_run: false, prune: false, json: false };
+            assert_eq!(run(args, &db, &clock, "US").await.unwrap(), code, "{name}");
+        }
+        assert_eq!(
+            file_text(&path("binary.toml")).unwrap_err().rsplit_once(".toml").unwrap().1,
+            ":2: not UTF-8 text; save the file as UTF-8"
+        );
     }
 }

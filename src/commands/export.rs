@@ -7,7 +7,6 @@ use crate::routing_file;
 
 use super::apply::{DONE, REFUSED};
 
-
 /// Write tenants, agents, campaigns, numbers and trunks as a file for `switchboard apply`.
 ///
 /// The file says everything, ids too: applied right away it changes nothing, applied later (with --prune) it restores

@@ -76,6 +76,8 @@ async fn serve_metrics(config: &Config, app: &App) -> anyhow::Result<()> {
 /// Opens the database, brings it up to date, loads the routing, and puts the parts together.
 pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<App> {
     let metrics = Metrics::new();
+    // The number plans take a while to unpack: not while a first caller waits.
+    tokio::task::spawn_blocking(|| drop(crate::phone::e164("+12015550123", "US"))).await?;
     let db = database(config, &metrics)?;
     migrate::run(&db, clock.now()).await?;
     let (mut routing, routing_seen) = load_routing(&db).await?;

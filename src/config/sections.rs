@@ -204,7 +204,7 @@ fn livekit(from: &mut Reader, project: String) -> LiveKitConfig {
         api_secret: from.optional(&key("api_secret")),
         inbound_trunk_id: from.optional(&key("inbound_trunk_id")),
         outbound_trunk_id: from.optional(&key("outbound_trunk_id")),
-        timeout: from.get_or(&key("timeout"), Duration::from_secs(5)),
+        timeout: from.get_or(&key("timeout"), Duration::from_secs(4)),
         project,
     }
 }

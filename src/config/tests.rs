@@ -101,7 +101,7 @@ fn the_default_file_shows_every_setting_and_no_other() {
         assert!(matches!(setting.origin, Some(Origin::File { .. })), "{} is not in the file", setting.key);
     }
     let project = loaded.config.default_project().expect("the project shown");
-    assert_eq!(project.timeout, Duration::from_secs(5));
+    assert_eq!(project.timeout, Duration::from_secs(4));
     let bare = given_project(&[]).config();
     assert_eq!(
         bare.default_project().expect("a project").timeout,

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::fmt::Write;
 
-use super::values::{nearest, quoted};
 use super::Refused;
+use super::values::{nearest, quoted};
 use crate::db::Tx;
 use crate::db::configuration::{self as db, Tenant};
 

@@ -130,7 +130,10 @@ fn one_of_each_name<R: Existing>(
         let taken_row = &rows[*taken];
         if !matches.is_meant(*taken) && stays(taken_row) {
             let (name, id) = (quoted(name), taken_row.id());
-            mistakes.add(line, format!("the {noun} with the id {id:?} is called {name} already; choose another name"));
+            mistakes.add(
+                line,
+                format!("the {noun} with the id {id:?} is called {name} already; choose another name"),
+            );
         }
     }
 }

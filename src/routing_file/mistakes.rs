@@ -49,7 +49,9 @@ impl fmt::Display for Mistakes {
             1 => write!(f, "{} has a mistake, so nothing was applied:", self.file)?,
             count => write!(f, "{} has {count} mistakes, so nothing was applied:", self.file)?,
         }
-        self.mistakes.iter().try_for_each(|mistake| write!(f, "\n  {}:{}: {}", self.file, mistake.line, mistake.text))
+        self.mistakes
+            .iter()
+            .try_for_each(|mistake| write!(f, "\n  {}:{}: {}", self.file, mistake.line, mistake.text))
     }
 }
 

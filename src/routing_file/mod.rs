@@ -59,7 +59,12 @@ pub enum Refused {
 ///
 /// # Errors
 /// All mistakes at once, or what the database said. The transaction must then not be kept.
-pub fn apply(tx: &mut Tx<'_>, file: &RoutingFile, options: &Options, now: Timestamp) -> Result<Plan, Refused> {
+pub fn apply(
+    tx: &mut Tx<'_>,
+    file: &RoutingFile,
+    options: &Options,
+    now: Timestamp,
+) -> Result<Plan, Refused> {
     if !file.readable {
         return Err(Refused::Mistakes(file.mistakes.clone()));
     }

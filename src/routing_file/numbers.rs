@@ -23,8 +23,11 @@ impl<'f> Planner<'f> {
         let written: Vec<Field<String>> =
             tables.iter().map(|(place, table)| self.normalised(*place, &table.number)).collect();
         let rows = self.number_rows(tx, &tables, &written)?;
-        let wanted: Vec<_> =
-            tables.iter().zip(&written).map(|((_, table), number)| wanted(table.line, &table.id, number)).collect();
+        let wanted: Vec<_> = tables
+            .iter()
+            .zip(&written)
+            .map(|((_, table), number)| wanted(table.line, &table.id, number))
+            .collect();
         let named: HashMap<TenantId, usize> =
             self.tenants.iter().enumerate().map(|(place, tenant)| (tenant.row.id.clone(), place)).collect();
         let prune = self.options.prune;
@@ -49,8 +52,8 @@ impl<'f> Planner<'f> {
     fn normalised(&mut self, place: usize, written: &Field<String>) -> Field<String> {
         let Field::Is(text, line) = written else { return written.clone() };
         let tenant = &self.tenants[place];
-        let region_unknown = tenant.table.region.is_wrong()
-            || (tenant.unsure && tenant.table.region.given().is_none());
+        let region_unknown =
+            tenant.table.region.is_wrong() || (tenant.unsure && tenant.table.region.given().is_none());
         if region_unknown && E164::exactly(text).is_none() {
             return Field::Wrong;
         }
@@ -76,7 +79,8 @@ impl<'f> Planner<'f> {
                 rows.extend(db::numbers(tx, &tenant.row.id)?);
             }
         }
-        let own: HashSet<&str> = rows.iter().filter(|row| !row.archived).map(|row| row.number.as_str()).collect();
+        let own: HashSet<&str> =
+            rows.iter().filter(|row| !row.archived).map(|row| row.number.as_str()).collect();
         let numbers = written.iter().filter_map(Field::given).map(String::as_str);
         let numbers: Vec<&str> = numbers.filter(|number| !own.contains(number)).collect();
         let own: HashSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
@@ -104,7 +108,8 @@ impl<'f> Planner<'f> {
     ) {
         let was = row_of(meant, rows);
         let tenant = self.tenants[place].row.id.clone();
-        let number = number.given().map(String::as_str).or(was.map(|was| was.number.as_str())).unwrap_or_default();
+        let number =
+            number.given().map(String::as_str).or(was.map(|was| was.number.as_str())).unwrap_or_default();
         let mut row = rows::number(table, was, (number, &tenant, self.now));
         let known = std::mem::take(&mut self.tenants[place].campaigns);
         let refer = References { known: &known, unsure: self.tenants[place].unsure };

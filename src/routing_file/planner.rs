@@ -145,8 +145,12 @@ impl<'f> Planner<'f> {
             let mut row = rows::campaign(table, was, (tenant, self.now));
             row.agent = self.reference("agent", &table.agent, row.agent, refer);
             self.keeps(("agent", table.line, "the campaign", &row.name), row.agent.as_ref());
-            row.fallback_agent = self.reference("fallback_agent", &table.fallback_agent, row.fallback_agent, refer);
-            self.keeps(("fallback_agent", table.line, "the campaign", &row.name), row.fallback_agent.as_ref());
+            row.fallback_agent =
+                self.reference("fallback_agent", &table.fallback_agent, row.fallback_agent, refer);
+            self.keeps(
+                ("fallback_agent", table.line, "the campaign", &row.name),
+                row.fallback_agent.as_ref(),
+            );
             self.settle(place, was, &row);
             after.push(row);
         }
@@ -176,7 +180,12 @@ impl<'f> Planner<'f> {
     }
 
     /// Matches the tables of one kind in one tenant.
-    fn matches<R: Existing>(&mut self, tx: &mut Tx<'_>, wanted: &[Wanted<'_>], rows: &[R]) -> Result<Matches> {
+    fn matches<R: Existing>(
+        &mut self,
+        tx: &mut Tx<'_>,
+        wanted: &[Wanted<'_>],
+        rows: &[R],
+    ) -> Result<Matches> {
         let prune = self.options.prune;
         let matches = match_rows(&mut self.mistakes, wanted, rows, |row| !row.is_archived() && !prune);
         for (want, meant) in wanted.iter().zip(&matches.of) {
@@ -209,7 +218,7 @@ impl<'f> Planner<'f> {
     pub(super) fn archive<R: Existing + Save>(&mut self, place: usize, row: &R) {
         self.summary.archive += 1;
         self.touched.insert(self.tenants[place].row.id.clone());
-        self.writes.free.push((R::KIND, row.id().to_owned()));
+        self.writes.free.entry(R::KIND).or_default().push(row.id().to_owned());
         self.changes.push(Change {
             action: Action::Archive,
             kind: R::KIND,
@@ -241,7 +250,7 @@ impl<'f> Planner<'f> {
         self.touched.insert(self.tenants[place].row.id.clone());
         if was.is_some_and(|was| !was.is_archived() && was.name() != row.name()) {
             // Two rows may be exchanging their names: neither keeps its old one while the other is written.
-            self.writes.free.push((R::KIND, row.id().to_owned()));
+            self.writes.free.entry(R::KIND).or_default().push(row.id().to_owned());
         }
         row.save_in(&mut self.writes, was.is_none());
         self.changes.push(Change {
@@ -257,7 +266,8 @@ impl<'f> Planner<'f> {
 
     /// Ids that were made for a dry run are nobody's.
     pub(super) fn forget_made_ids(&mut self) {
-        let given: HashSet<(Kind, &str)> = self.tenants.iter().flat_map(|tenant| given_ids(tenant.table)).collect();
+        let given: HashSet<(Kind, &str)> =
+            self.tenants.iter().flat_map(|tenant| given_ids(tenant.table)).collect();
         for change in self.changes.iter_mut().filter(|change| change.action == Action::Create) {
             change.id = change.id.take().filter(|id| given.contains(&(change.kind, id)));
         }
@@ -295,7 +305,10 @@ impl<'f> Planner<'f> {
                 Some(meant) => format!("did you mean {}?", quoted(meant)),
                 None => format!("write it as [[tenant.{noun}]] too"),
             };
-            self.mistakes.add(*line, format!("{key} is {}, but the tenant has no {noun} of that name; {hint}", quoted(name)));
+            self.mistakes.add(
+                *line,
+                format!("{key} is {}, but the tenant has no {noun} of that name; {hint}", quoted(name)),
+            );
         }
         found
     }
@@ -340,4 +353,3 @@ pub(super) fn row_of<R>(meant: Match, rows: &[R]) -> Option<&R> {
         Match::New | Match::Unsure => None,
     }
 }
-

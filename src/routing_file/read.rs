@@ -98,7 +98,8 @@ fn number(tables: &mut Tables, table: Row<'_, '_>) -> Number {
         number: tables.named(&open, "number", values::number),
         campaign: tables.field(&open, "campaign", values::reference),
         kind: tables.field(&open, "type", |value| values::word(value, &["LOCAL", "TOLL_FREE", "MOBILE"])),
-        provider: tables.field(&open, "provider", |value| values::word(value, &["TWILIO", "LIVEKIT", "OTHER"])),
+        provider: tables
+            .field(&open, "provider", |value| values::word(value, &["TWILIO", "LIVEKIT", "OTHER"])),
         provider_sid: tables.field(&open, "provider_sid", values::foreign_id),
         livekit_trunk: tables.field(&open, "livekit_trunk", values::foreign_id),
         active: tables.field(&open, "active", values::truth),
@@ -121,7 +122,10 @@ fn trunk(tables: &mut Tables, table: Row<'_, '_>) -> Trunk {
 fn project(value: &DeValue<'_>) -> Read<String> {
     match values::foreign_id(value)? {
         Some(project) => Ok(project),
-        None => Err("must not be empty; it is the name of a LiveKit project of the settings, like \"default\"".to_owned()),
+        None => {
+            Err("must not be empty; it is the name of a LiveKit project of the settings, like \"default\""
+                .to_owned())
+        }
     }
 }
 

@@ -234,12 +234,7 @@ pub(super) fn agent(
         active: true,
         archived: false,
     });
-    Agent {
-        name: table.name.or(kept.name),
-        active: table.active.or(kept.active),
-        archived: false,
-        ..kept
-    }
+    Agent { name: table.name.or(kept.name), active: table.active.or(kept.active), archived: false, ..kept }
 }
 
 /// What a campaign's table makes of its row, but for its agents.
@@ -301,7 +296,11 @@ pub(super) fn number(
 }
 
 /// What a trunk's table makes of its row.
-pub(super) fn trunk(table: &file::Trunk, was: Option<&Trunk>, (tenant, now): (&TenantId, Timestamp)) -> Trunk {
+pub(super) fn trunk(
+    table: &file::Trunk,
+    was: Option<&Trunk>,
+    (tenant, now): (&TenantId, Timestamp),
+) -> Trunk {
     let kept = was.cloned().unwrap_or_else(|| Trunk {
         id: table.id.given().map_or_else(|| TrunkId::new(now), |id| id.as_str().into()),
         tenant: tenant.clone(),

@@ -33,7 +33,10 @@ impl Plan {
     fn ending(&self, out: &mut String) {
         let counts = self.summary;
         if counts.is_unchanged() {
-            put(out, format_args!("Nothing to change: {} are as the file says.\n", rows_of(counts.unchanged)));
+            put(
+                out,
+                format_args!("Nothing to change: {} are as the file says.\n", rows_of(counts.unchanged)),
+            );
             return;
         }
         let words = [
@@ -81,7 +84,13 @@ fn rows(out: &mut String, changes: &[Change], colour: bool) {
         if more > 0 {
             let (sign, style) = sign(Action::Create);
             let noun = noun(of_kind[0].kind);
-            put(out, format_args!("  {} and {more} more {noun}s; --json lists all\n", painted(sign, style, colour)));
+            put(
+                out,
+                format_args!(
+                    "  {} and {more} more {noun}s; --json lists all\n",
+                    painted(sign, style, colour)
+                ),
+            );
         }
     }
 }
@@ -93,7 +102,8 @@ fn row(out: &mut String, change: &Change, colour: bool) {
     match change.action {
         Action::Create => {
             let told = change.fields.iter().filter(|field| !is_usual(change.kind, field));
-            let told: Vec<String> = told.map(|field| format!("{} {}", field.key, shown(field.key, &field.new))).collect();
+            let told: Vec<String> =
+                told.map(|field| format!("{} {}", field.key, shown(field.key, &field.new))).collect();
             if !told.is_empty() {
                 put(out, format_args!("  ({})", told.join(", ")));
             }

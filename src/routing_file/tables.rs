@@ -120,7 +120,8 @@ impl Tables {
                     let table = row.get_ref().as_table();
                     if table.is_none() {
                         let not = what(row.get_ref());
-                        self.mistakes.add(line, format!("{kind} must be written as {header}, not as {not} in a list"));
+                        self.mistakes
+                            .add(line, format!("{kind} must be written as {header}, not as {not} in a list"));
                     }
                     Some((line, table?))
                 })
@@ -128,9 +129,11 @@ impl Tables {
             DeValue::Table(table) => {
                 let single = header.replace("[[", "[").replace("]]", "]");
                 // `[[tenant.agent]]` alone makes a table `tenant` without keys of its own.
-                let only_children = !table.is_empty() && table.keys().all(|key| singular(key.get_ref()).is_some());
+                let only_children =
+                    !table.is_empty() && table.keys().all(|key| singular(key.get_ref()).is_some());
                 let text = if kind == "tenant" && only_children {
-                    "the tables of a tenant stand above any [[tenant]]; write [[tenant]] with its name first".to_owned()
+                    "the tables of a tenant stand above any [[tenant]]; write [[tenant]] with its name first"
+                        .to_owned()
                 } else {
                     format!("{single} must be written with two brackets: {header}")
                 };
@@ -138,7 +141,8 @@ impl Tables {
                 vec![(line, table)]
             }
             other => {
-                self.mistakes.add(line, format!("{kind} must be written as {header}, not as {}", what(other)));
+                self.mistakes
+                    .add(line, format!("{kind} must be written as {header}, not as {}", what(other)));
                 Vec::new()
             }
         }
@@ -208,7 +212,8 @@ impl Tables {
         let has_id = open.values.contains_key("id") || open.misspelled.contains(&"id");
         let field = self.field(open, key, read);
         if matches!(field, Field::LeftOut) && !has_id {
-            self.mistakes.add(open.line, format!("{} has no {key}; write {key} = \"…\" below it", open.shape.header));
+            self.mistakes
+                .add(open.line, format!("{} has no {key}; write {key} = \"…\" below it", open.shape.header));
             return Field::Wrong;
         }
         field

@@ -81,11 +81,16 @@ pub(super) fn time_zone(value: &DeValue<'_>) -> Read<String> {
         return Ok(name.to_owned());
     }
     if jiff::tz::db().is_definitively_empty() {
-        return Err(format!("is {}, but this machine knows no time zones; install the package tzdata", quoted(text)));
+        return Err(format!(
+            "is {}, but this machine knows no time zones; install the package tzdata",
+            quoted(text)
+        ));
     }
     let known: Vec<String> = jiff::tz::db().available().map(|zone| zone.as_str().to_owned()).collect();
-    let hint = nearest(text, known.iter().map(String::as_str))
-        .map_or_else(|| "write one like \"America/New_York\"".to_owned(), |meant| format!("did you mean {meant:?}?"));
+    let hint = nearest(text, known.iter().map(String::as_str)).map_or_else(
+        || "write one like \"America/New_York\"".to_owned(),
+        |meant| format!("did you mean {meant:?}?"),
+    );
     Err(format!("is {}, which is no IANA time zone; {hint}", quoted(text)))
 }
 
@@ -95,9 +100,11 @@ pub(super) fn limit(value: &DeValue<'_>) -> Read<Option<i64>> {
     match value {
         DeValue::String(text) if text == "unlimited" => Ok(None),
         DeValue::Integer(digits) => match i64::from_str_radix(digits.as_str(), digits.radix()) {
-            Ok(0) => Err("is 0, so nobody would ever get through; to take no calls, say active = false (tenant) \
+            Ok(0) => {
+                Err("is 0, so nobody would ever get through; to take no calls, say active = false (tenant) \
                           or status = \"paused\" (campaign)"
-                .to_owned()),
+                    .to_owned())
+            }
             Ok(limit) if limit > 0 => Ok(Some(limit)),
             _ => Err(format!("is {digits}; it {must}")),
         },
@@ -109,7 +116,9 @@ pub(super) fn limit(value: &DeValue<'_>) -> Read<Option<i64>> {
 pub(super) fn truth(value: &DeValue<'_>) -> Read<bool> {
     match value {
         DeValue::Boolean(truth) => Ok(*truth),
-        DeValue::String(text) if matches!(&**text, "true" | "false") => Err(format!("must be {text} without quotes")),
+        DeValue::String(text) if matches!(&**text, "true" | "false") => {
+            Err(format!("must be {text} without quotes"))
+        }
         other => Err(format!("must be true or false, not {}", what(other))),
     }
 }
@@ -156,7 +165,8 @@ pub(super) fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> O
     let alike = |name: &str| {
         let name = bare(name);
         let distance = strsim::damerau_levenshtein(&written, &name);
-        let within = name.len() >= 4 && (written.contains(&name) || (written.len() >= 4 && name.contains(&written)));
+        let within =
+            name.len() >= 4 && (written.contains(&name) || (written.len() >= 4 && name.contains(&written)));
         (distance * 3 <= name.len().max(3) && distance < name.len() || within).then_some(distance)
     };
     known.filter_map(|name| Some((alike(name)?, name))).min().map(|(_, name)| name)

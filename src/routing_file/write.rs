@@ -1,6 +1,6 @@
 //! Writes what was planned, in an order in which no name is ever taken twice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::Timestamp;
 use crate::db::changes;
@@ -12,7 +12,7 @@ use crate::ids::TenantId;
 #[derive(Default)]
 pub(super) struct Writes {
     /// Rows to archive; those that are renamed are archived first and saved later.
-    pub(super) free: Vec<(Kind, String)>,
+    pub(super) free: BTreeMap<Kind, Vec<String>>,
     new_tenants: Vec<Tenant>,
     tenants: Vec<Tenant>,
     agents: Vec<Agent>,
@@ -60,8 +60,9 @@ impl Save for Trunk {
 impl Writes {
     /// Writes everything, and tells the servers which tenants to load again.
     pub(super) fn write(&self, tx: &mut Tx<'_>, touched: &BTreeSet<TenantId>, now: Timestamp) -> Result<()> {
-        for (kind, id) in &self.free {
-            db::archive(tx, *kind, id, now)?;
+        for (kind, ids) in &self.free {
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            db::archive(tx, *kind, &ids, now)?;
         }
         self.new_tenants.iter().try_for_each(|row| db::save_tenant(tx, row, now))?;
         self.agents.iter().try_for_each(|row| db::save_agent(tx, row, now))?;

@@ -175,7 +175,7 @@ fn dispatching(call: &Call, decision: &Decision, timing: &Timing, now: Timestamp
         return Next::Claim { agent, replaces };
     };
     let Some(sent_at) = attempt.sent_at else { return Next::Settle(index) };
-    if left_already(call, index) {
+    if left_already(call, index, timing, now) {
         return Next::Close(index, Closed::AgentLeft);
     }
     let Some(taken_at) = attempt.taken_at else {
@@ -201,9 +201,8 @@ fn in_progress(call: &Call, decision: &Decision, timing: &Timing, now: Timestamp
     }
     let lost = last_lost(call);
     if let Some((agent, leave)) = lost {
-        let back_by = leave.at.saturating_add(timing.answer_timeout);
-        if leave.why == Why::Moved && now < back_by {
-            return Next::Wait(back_by);
+        if leave.why == Why::Moved && now < back_by(leave, timing) {
+            return Next::Wait(back_by(leave, timing));
         }
         let settled = stayed(call, agent, leave.at) >= timing.agent_settled;
         if leave.why == Why::Itself && settled && !attendance.took_away(agent, leave.at) {
@@ -216,7 +215,8 @@ fn in_progress(call: &Call, decision: &Decision, timing: &Timing, now: Timestamp
     match attendance.current() {
         Some((index, attempt)) if attempt.sent_at.is_none() => Next::Settle(index),
         Some((index, _))
-            if left_already(call, index) || lost.is_some_and(|(agent, _)| is_unknown(call, agent)) =>
+            if left_already(call, index, timing, now)
+                || lost.is_some_and(|(agent, _)| is_unknown(call, agent)) =>
         {
             Next::Close(index, Closed::AgentLeft)
         }
@@ -307,6 +307,11 @@ fn last_lost(call: &Call) -> Option<(&Presence, &Leave)> {
         .max_by_key(|(_, leave)| leave.at)
 }
 
+/// When an agent that moves to another connection should be back.
+fn back_by(leave: &Leave, timing: &Timing) -> Timestamp {
+    leave.at.saturating_add(timing.answer_timeout)
+}
+
 /// It came and went before its dispatch could be looked up.
 fn is_unknown(call: &Call, agent: &Presence) -> bool {
     !call.attendance.agents.contains_key(&agent.identity)
@@ -320,15 +325,18 @@ pub fn agents_there(call: &Call) -> impl Iterator<Item = &Presence> {
         .filter(|guest| guest.kind == GuestKind::Agent && guest.left.is_none())
 }
 
-/// The agents of this attempt came and are gone.
-fn left_already(call: &Call, index: usize) -> bool {
+/// The agents of this attempt came and are gone; one that moves to another connection has a while to come back.
+fn left_already(call: &Call, index: usize, timing: &Timing, now: Timestamp) -> bool {
+    let gone = |agent: &Presence| {
+        agent.left.as_ref().is_some_and(|leave| leave.why != Why::Moved || now >= back_by(leave, timing))
+    };
     let mut came = call
         .evidence
         .others()
         .map(|(_, guest)| guest)
         .filter(|guest| call.attendance.agents.get(&guest.identity) == Some(&Standing::Ours(index)))
         .peekable();
-    came.peek().is_some() && came.all(|agent| agent.left.is_some())
+    came.peek().is_some() && came.all(gone)
 }
 
 /// The agent that was chosen and the one that stands in.

@@ -1,21 +1,21 @@
-//! What a call needs next, seen from the first dispatch to the cleared room.
+//! What a call needs next: from the first dispatch to the answer, and once it is over.
 
 use super::simulator::*;
 use super::*;
-use crate::call::EndReason::*;
+use crate::call::EndReason::{AgentHungUp, AgentNeverJoined, CallerHungUp, NeverEnded, UnknownNumber};
 use crate::call::attend::{self, Next};
 
-fn log(world: &World) -> String {
+pub(super) fn log(world: &World) -> String {
     world.log.join("\n")
 }
 
 /// The log of a call that runs until then.
-fn story(mut world: World, until: i64) -> (String, World) {
+pub(super) fn story(mut world: World, until: i64) -> (String, World) {
     world.run(until);
     (log(&world), world)
 }
 
-fn says(world: &World) -> Option<EndReason> {
+pub(super) fn says(world: &World) -> Option<EndReason> {
     world.call.outcome.end_reason
 }
 
@@ -190,7 +190,8 @@ fn a_dispatch_that_got_through_after_the_end_is_cleared_away() {
 
 #[test]
 fn a_call_that_only_its_asker_knows_of_is_left_alone_until_it_is_unheard_of() {
-    let (log, world) = story(World::new(&[asked(0)], answer("telephony-agent", Some("reception"))), 5_000_000);
+    let (log, world) =
+        story(World::new(&[asked(0)], answer("telephony-agent", Some("reception"))), 5_000_000);
     insta::assert_snapshot!(log, @"3600000 end NeverEnded");
     assert_eq!(says(&world), Some(NeverEnded));
 }
@@ -260,168 +261,6 @@ fn what_a_rule_asked_for_and_nobody_took_is_taken_over() {
 }
 
 #[test]
-fn an_agent_that_leaves_by_itself_after_a_conversation_has_hung_up() {
-    let says_goodbye = Worker { leaves: Some((6_000, Why::Itself)), ..WARM };
-    let (log, world) = story(World::ringing().workers("telephony-agent", &[says_goodbye]), 60_000);
-    insta::assert_snapshot!(log, @"
-    0 claim telephony-agent
-    0 send 0 telephony-agent
-    420 look
-    6420 end AgentHungUp
-    6420 clear
-    ");
-    assert_eq!(says(&world), Some(AgentHungUp));
-}
-
-#[test]
-fn an_agent_that_leaves_sooner_is_replaced_once() {
-    let raises = Worker { leaves: Some((1_000, Why::Itself)), ..WARM };
-    let (log, world) = story(World::ringing().workers("telephony-agent", &[raises, WARM]), 60_000);
-    insta::assert_snapshot!(log, @"
-    0 claim telephony-agent
-    0 send 0 telephony-agent
-    420 look
-    1420 close 0 AgentLeft
-    1420 claim telephony-agent in place
-    1420 send 1 telephony-agent
-    1840 look
-    ");
-    assert!(world.call.is_open());
-    let (log, world) = story(World::ringing().workers("telephony-agent", &[raises]), 60_000);
-    insta::assert_snapshot!(log, @"
-    0 claim telephony-agent
-    0 send 0 telephony-agent
-    420 look
-    1420 close 0 AgentLeft
-    1420 claim telephony-agent in place
-    1420 send 1 telephony-agent
-    1840 look
-    2840 end AgentLost
-    2840 clear
-    ");
-    assert_eq!(says(&world), Some(AgentLost));
-}
-
-#[test]
-fn an_agent_that_is_put_out_or_cut_off_is_replaced_however_long_it_stayed() {
-    for why in [Why::PutOut, Why::Broke, Why::Vanished] {
-        let lost = Worker { leaves: Some((30_000, why)), ..WARM };
-        let (log, world) = story(World::ringing().workers("telephony-agent", &[lost, WARM]), 90_000);
-        assert!(log.contains("claim telephony-agent in place"), "{why:?}: {log}");
-        assert!(world.call.is_open(), "{why:?}");
-    }
-}
-
-#[test]
-fn a_replacement_that_never_comes_is_given_up() {
-    let lost = Worker { leaves: Some((30_000, Why::Broke)), ..WARM };
-    let (log, world) = story(World::ringing().workers("telephony-agent", &[lost, NOBODY]), 90_000);
-    insta::assert_snapshot!(log, @"
-    0 claim telephony-agent
-    0 send 0 telephony-agent
-    420 look
-    30420 close 0 AgentLeft
-    30420 claim telephony-agent in place
-    30420 send 1 telephony-agent
-    31420 look
-    31420 close 1 NobodyTook
-    31420 claim reception in place
-    31420 send 2 reception
-    32420 look
-    32420 close 2 NobodyTook
-    32670 claim reception in place
-    32670 send 3 reception
-    33670 look
-    33670 close 3 NobodyTook
-    34170 claim reception in place
-    34170 send 4 reception
-    35170 look
-    35170 close 4 NobodyTook
-    35920 claim reception in place
-    35920 send 5 reception
-    36920 look
-    36920 close 5 NobodyTook
-    37920 claim reception in place
-    37920 send 6 reception
-    38920 look
-    38920 close 6 NobodyTook
-    40420 claim reception in place
-    40420 send 7 reception
-    41420 look
-    41420 close 7 NobodyTook
-    43420 claim reception in place
-    43420 send 8 reception
-    44420 look
-    44420 close 8 NobodyTook
-    46420 claim reception in place
-    46420 send 9 reception
-    47420 look
-    47420 close 9 NobodyTook
-    49420 claim reception in place
-    49420 send 10 reception
-    50420 look
-    50420 close 10 NobodyTook
-    52420 claim reception in place
-    52420 send 11 reception
-    53420 look
-    53420 close 11 NobodyTook
-    55420 end AgentLost
-    55420 clear
-    ");
-    assert_eq!(says(&world), Some(AgentLost));
-}
-
-#[test]
-fn an_agent_that_moves_to_another_connection_is_neither_lost_nor_new() {
-    let mut world = World::ringing().workers("telephony-agent", &[WARM]);
-    world.run(10_000);
-    world.leaves(28_000, "PA_A0", Why::Moved);
-    let mut again = guest("PA_A0b", GuestKind::Agent, Some(29_000));
-    again.identity = "agent-AJ_0".into();
-    world.tell(29_100, fact(29_000, What::Joined(again.clone())));
-    let bye = Leave { at: secs(31), why: Why::Itself, leg: None };
-    world.tell(31_100, fact(31_000, What::Left(again, bye)));
-    let (log, world) = story(world, 60_000);
-    insta::assert_snapshot!(log, @"
-    0 claim telephony-agent
-    0 send 0 telephony-agent
-    420 look
-    31100 end AgentHungUp
-    31100 clear
-    ");
-    assert_eq!(says(&world), Some(AgentHungUp), "it stayed for half a minute, over two connections");
-}
-
-#[test]
-fn an_agent_that_moved_and_never_came_back_is_replaced() {
-    let lost = Worker { leaves: Some((10_000, Why::Moved)), ..WARM };
-    let (log, _) = story(World::ringing().workers("telephony-agent", &[lost, WARM]), 60_000);
-    insta::assert_snapshot!(log, @"
-    0 claim telephony-agent
-    0 send 0 telephony-agent
-    420 look
-    20000 close 0 AgentLeft
-    20000 claim telephony-agent in place
-    20000 send 1 telephony-agent
-    20420 look
-    ");
-}
-
-#[test]
-fn while_another_human_or_phone_is_with_the_caller_nothing_is_done() {
-    for kind in [GuestKind::Person, GuestKind::Leg] {
-        let says_goodbye = Worker { leaves: Some((6_000, Why::Itself)), ..WARM };
-        let mut world = World::ringing().workers("telephony-agent", &[says_goodbye]);
-        world.comes(5_000, &guest("PA_X", kind, Some(5_000)));
-        world.leaves(50_000, "PA_X", Why::Itself);
-        world.run(49_000);
-        assert_eq!(log(&world), "0 claim telephony-agent\n0 send 0 telephony-agent\n420 look", "{kind:?}");
-        world.run(90_000);
-        assert_eq!(says(&world), Some(AgentHungUp), "the caller is not left alone");
-    }
-}
-
-#[test]
 fn an_agent_of_a_closed_dispatch_is_removed_when_it_comes() {
     let slow = Worker { joins: 12_000, stubborn: true, ..WARM };
     let world = World::ringing().workers("telephony-agent", &[slow]).workers("reception", &[WARM]);
@@ -442,7 +281,10 @@ fn an_agent_of_a_closed_dispatch_is_removed_when_it_comes() {
 
 #[test]
 fn agents_of_other_applications_are_left_alone() {
-    let mut world = World::ringing().workers("telephony-agent", &[NOBODY, WARM]).workers("scribe", &[MUTE]).rule("scribe");
+    let mut world = World::ringing()
+        .workers("telephony-agent", &[NOBODY, WARM])
+        .workers("scribe", &[MUTE])
+        .rule("scribe");
     world.run(60_000);
     insta::assert_snapshot!(log(&world), @"
     0 claim telephony-agent
@@ -461,8 +303,12 @@ fn the_agent_of_the_dispatch_without_a_name_is_left_alone() {
     let mut attendance = attend::Attendance::default();
     attendance.attempts.push(attend::Attempt::claim("telephony-agent".into(), START, false));
     attendance.close(0, attend::Closed::NobodyTook, secs(1));
-    let unnamed =
-        attend::Listed { id: "AD_0".into(), agent: String::new(), ours: false, agents: vec!["agent-AJ_0".into()] };
+    let unnamed = attend::Listed {
+        id: "AD_0".into(),
+        agent: String::new(),
+        ours: false,
+        agents: vec!["agent-AJ_0".into()],
+    };
     let there = crate::call::evidence::Presence {
         identity: "agent-AJ_0".into(),
         kind: crate::call::fact::GuestKind::Agent,
@@ -513,7 +359,8 @@ fn a_request_that_was_thought_lost_and_comes_late_is_found_and_removed() {
     8000 look
     ");
     assert!(world.two_agents <= 200, "{}", world.two_agents);
-    let world = World::ringing().workers("telephony-agent", &[WARM, NOBODY]).network(&[Delivery::Late(4_000)]);
+    let world =
+        World::ringing().workers("telephony-agent", &[WARM, NOBODY]).network(&[Delivery::Late(4_000)]);
     let (log, _) = story(world, 60_000);
     insta::assert_snapshot!(log, @"
     0 claim telephony-agent
@@ -524,18 +371,4 @@ fn a_request_that_was_thought_lost_and_comes_late_is_found_and_removed() {
     8000 look
     8000 delete AD_1
     ");
-}
-
-#[test]
-fn a_caller_who_was_answered_by_one_nobody_told_of_is_not_left_alone() {
-    let mut ring = leg("PA_1", 0);
-    ring.active = true;
-    let world = World::new(&[fact(0, What::Rang(Box::new(ring)))], answer("telephony-agent", None));
-    let (log, world) = story(world.workers("telephony-agent", &[WARM]), 120_000);
-    insta::assert_snapshot!(log, @"
-    25000 claim telephony-agent in place
-    25000 send 0 telephony-agent
-    25420 look
-    ");
-    assert!(world.call.is_open());
 }

@@ -12,14 +12,17 @@ use crate::ids::{AgentId, CampaignId, TenantId};
 const TENANTS: usize = 3;
 const NUMBERS: usize = 4;
 
+/// An agent by its tenant and its place there.
+type Named = Option<(usize, usize)>;
+
 /// One tenant's rules: names collide with every other tenant's, ids may name another tenant's rows.
 #[derive(Clone, Debug)]
 struct Rules {
     tenant: usize,
     gone: bool,
     agents: Vec<bool>,
-    default_agent: Option<(usize, usize)>,
-    campaign: (Option<(usize, usize)>, Option<(usize, usize)>),
+    default_agent: Named,
+    campaign: (Named, Named),
     numbers: Vec<(usize, Option<usize>)>,
 }
 

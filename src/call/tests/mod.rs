@@ -6,6 +6,7 @@ mod endings;
 mod faults;
 mod isolation;
 mod simulator;
+mod staying;
 mod stories;
 mod timeline;
 

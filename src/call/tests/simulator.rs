@@ -12,7 +12,7 @@ const AT_ONCE: usize = 60;
 /// Waits in one call; more is a loop that takes its time.
 const WAITS: usize = 500;
 /// A request of which nobody knows what became is given up after this many milliseconds.
-const TIMEOUT: i64 = 3_000;
+pub(super) const TIMEOUT: i64 = 3_000;
 
 /// What becomes of one dispatch.
 #[derive(Copy, Clone, Debug)]
@@ -315,7 +315,8 @@ impl World {
     /// LiveKit takes in a dispatch.
     fn make(&mut self, agent: String, ours: bool) -> String {
         let fare = self.workers.get_mut(&agent);
-        let worker = fare.and_then(|fare| if fare.len() > 1 { fare.pop_front() } else { fare.front().copied() });
+        let worker =
+            fare.and_then(|fare| if fare.len() > 1 { fare.pop_front() } else { fare.front().copied() });
         let (index, worker) = (self.dispatches.len(), worker.unwrap_or(NOBODY));
         self.dispatches.push(Dispatch { agent, ours, worker, taken: false, deleted: false });
         if let Some(after) = worker.takes {
@@ -399,7 +400,9 @@ impl World {
     }
 
     fn delete(&mut self, id: &str) {
-        let Some(index) = id.strip_prefix("AD_").and_then(|index| index.parse::<usize>().ok()) else { return };
+        let Some(index) = id.strip_prefix("AD_").and_then(|index| index.parse::<usize>().ok()) else {
+            return;
+        };
         self.dispatches[index].deleted = true;
         if !self.dispatches[index].worker.stubborn {
             self.put_out(|guest| guest.identity == format!("agent-AJ_{index}"));
@@ -407,7 +410,8 @@ impl World {
     }
 
     fn put_out(&mut self, who: impl Fn(&Guest) -> bool) {
-        let sids: Vec<_> = self.there.values().filter(|guest| who(guest)).map(|guest| guest.sid.clone()).collect();
+        let sids: Vec<_> =
+            self.there.values().filter(|guest| who(guest)).map(|guest| guest.sid.clone()).collect();
         for sid in sids {
             self.plan(self.now + 100, Event::Leave(sid, Why::PutOut));
         }

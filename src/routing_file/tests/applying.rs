@@ -204,7 +204,11 @@ async fn a_rename_goes_by_the_id_and_two_rows_may_exchange_their_names() {
             "#);
         }
         let export = fresh.export().await;
-        assert!(export.contains("name = \"Everybody\"\nid = \"cmp-new\"\nstatus = \"active\"\nagent = \"reception\""));
+        assert!(
+            export.contains(
+                "name = \"Everybody\"\nid = \"cmp-new\"\nstatus = \"active\"\nagent = \"reception\""
+            )
+        );
         let by_name = fresh.apply("[[tenant]]\nname = 'Acme'\n[[tenant.agent]]\nname = 'third'\n").await;
         assert_eq!((by_name.summary.create, by_name.summary.unchanged), (1, 1));
     }
@@ -215,7 +219,8 @@ async fn pruning_archives_only_within_the_tenants_that_are_named() {
     for fresh in Fresh::both().await {
         fresh.apply(ACME).await;
         fresh.apply("[[tenant]]\nname = 'Other'\n[[tenant.agent]]\nname = 'theirs'\n").await;
-        let without = "[[tenant]]\nname = 'Acme Dental'\ndefault_agent = ''\n[[tenant.agent]]\nname = 'reception'\n";
+        let without =
+            "[[tenant]]\nname = 'Acme Dental'\ndefault_agent = ''\n[[tenant.agent]]\nname = 'reception'\n";
         assert_eq!(fresh.apply(without).await.summary.archive, 0);
         let said = fresh.prune(without).await.text(false);
         insta::allow_duplicates! {
@@ -230,7 +235,9 @@ async fn pruning_archives_only_within_the_tenants_that_are_named() {
             "#);
         }
         let export = fresh.export().await;
-        assert!(export.contains("theirs") && export.contains("reception") && !export.contains("telephony-agent"));
+        assert!(
+            export.contains("theirs") && export.contains("reception") && !export.contains("telephony-agent")
+        );
         // Nothing is deleted, and what is named again by its id comes back as it was.
         assert_eq!(fresh.count("select count(*) as n from phone_numbers").await, 1);
         let said = fresh.apply(ACME).await.text(false);
@@ -327,7 +334,10 @@ async fn a_dry_run_writes_nothing_and_shows_the_same_plan() {
         let applied = fresh.apply(&text).await;
         assert_eq!(applied.summary, planned.summary);
         let dry = planned.text(false);
-        assert!(dry.ends_with("6 to create, 0 unchanged.\nNothing was applied: this was a dry run.\n"), "{dry}");
+        assert!(
+            dry.ends_with("6 to create, 0 unchanged.\nNothing was applied: this was a dry run.\n"),
+            "{dry}"
+        );
     }
 }
 
@@ -404,14 +414,17 @@ async fn one_tenant_can_be_exported_by_its_id_or_its_name() {
         assert!(text.contains(&format!("id = \"{there}\"")), "{text}");
     }
     let missing = fresh.db.report(|tx| export(tx, Some("Acme Dentist"))).await.unwrap_err();
-    assert_eq!(missing.to_string(), r#"no tenant has the id or name "Acme Dentist"; did you mean "Acme Dental"?"#);
+    assert_eq!(
+        missing.to_string(),
+        r#"no tenant has the id or name "Acme Dentist"; did you mean "Acme Dental"?"#
+    );
 }
 
 #[tokio::test]
 async fn what_refers_to_something_archived_refers_to_nothing() {
     let fresh = Fresh::sqlite().await;
     fresh.apply(ACME).await;
-    let archive = |tx: &mut Tx<'_>| db::configuration::archive(tx, Kind::Agent, "agt-phone", NOON);
+    let archive = |tx: &mut Tx<'_>| db::configuration::archive(tx, Kind::Agent, &["agt-phone"], NOON);
     fresh.db.write(archive).await.unwrap();
     let export = fresh.export().await;
     assert!(export.contains("agent = \"\""), "{export}");

@@ -42,7 +42,9 @@ async fn told_after_two(text: &str) -> String {
 async fn told_when_pruning(text: &str) -> String {
     let fresh = Fresh::sqlite().await;
     fresh.apply(TWO).await;
-    let Err(Refused::Mistakes(mistakes)) = fresh.try_apply(text, |options| options.prune = true).await else { panic!() };
+    let Err(Refused::Mistakes(mistakes)) = fresh.try_apply(text, |options| options.prune = true).await else {
+        panic!()
+    };
     listed(&mistakes)
 }
 
@@ -260,7 +262,8 @@ max_concurrent = "many"
 [[tenant]]
 name = "LONG"
 max_concurrent = 9223372036854775808
-"#.replace("LONG", &"x".repeat(201));
+"#
+    .replace("LONG", &"x".repeat(201));
     insta::assert_snapshot!(told(&text).await, @r#"
     2: name must not be empty
     3: id is "no spaces"; an id is 1 to 128 letters, digits and - _ . : (leave the key out and one is made)

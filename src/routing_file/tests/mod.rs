@@ -41,6 +41,7 @@ impl Fresh {
     async fn open(url: String, folder: Option<tempfile::TempDir>) -> Fresh {
         let mut options = db::Options::new(&url);
         options.budget = Duration::from_secs(10);
+        options.report_budget = Duration::from_secs(600);
         let db = Db::open(&options).unwrap();
         migrate::run(&db, NOON).await.unwrap();
         Fresh { db, url, _folder: folder }
@@ -97,7 +98,8 @@ fn postgres_schema() -> Option<String> {
         return None;
     };
     let schema = format!("routing_file_{}_{}", std::process::id(), NEXT.fetch_add(1, SeqCst));
-    let (server, script) = (url.clone(), format!("drop schema if exists {schema} cascade; create schema {schema}"));
+    let (server, script) =
+        (url.clone(), format!("drop schema if exists {schema} cascade; create schema {schema}"));
     let made = std::thread::spawn(move || {
         postgres::Client::connect(&server, postgres::NoTls).unwrap().batch_execute(&script).unwrap();
     });

@@ -38,7 +38,14 @@ fn configuration() -> impl Strategy<Value = String> {
                     if let Some(campaign) = campaigns.get(pick / 3 % (campaigns.len() + 1)) {
                         writeln!(text, "campaign = {}", quoted(campaign)).unwrap();
                     }
-                    text.push_str(["", "type = \"MOBILE\"\n", "provider = \"livekit\"\nlivekit_trunk = \"ST_9\"\n", "active = false\nprovider_sid = \"PN9\"\n"][pick % 4]);
+                    text.push_str(
+                        [
+                            "",
+                            "type = \"MOBILE\"\n",
+                            "provider = \"livekit\"\nlivekit_trunk = \"ST_9\"\n",
+                            "active = false\nprovider_sid = \"PN9\"\n",
+                        ][pick % 4],
+                    );
                 }
             }
         }
@@ -74,16 +81,20 @@ fn tenant(name: &'static str) -> impl Strategy<Value = (String, Vec<&'static str
             .iter()
             .map(|agent| {
                 let name = quoted(agent);
-                key("active", &["true", "false"]).prop_map(move |active| format!("[[tenant.agent]]\nname = {name}\n{active}"))
+                key("active", &["true", "false"])
+                    .prop_map(move |active| format!("[[tenant.agent]]\nname = {name}\n{active}"))
             })
             .collect();
         let campaigns_text: Vec<_> = campaigns.iter().map(|name| campaign(name, &agents)).collect();
         let trunks_text: Vec<_> = trunks.iter().map(|name| trunk(name)).collect();
         let own = format!("[[tenant]]\nname = {}\n{}{}{}{}", quoted(name), own.0, own.1, own.2, own.3);
-        (agent_key("default_agent", &agents), agents_text, campaigns_text, trunks_text).prop_map(move |parts| {
-            let text = [own.clone(), parts.0, parts.1.concat(), parts.2.concat(), parts.3.concat()].concat();
-            (text, campaigns.clone())
-        })
+        (agent_key("default_agent", &agents), agents_text, campaigns_text, trunks_text).prop_map(
+            move |parts| {
+                let text =
+                    [own.clone(), parts.0, parts.1.concat(), parts.2.concat(), parts.3.concat()].concat();
+                (text, campaigns.clone())
+            },
+        )
     })
 }
 
@@ -114,7 +125,12 @@ fn trunk(name: &'static str) -> impl Strategy<Value = String> + use<> {
 }
 
 /// Applies one configuration, then another over it, and brings the first one back from its export.
-async fn there_and_back(databases: [Fresh; 2], first: &str, second: &str, prune: bool) -> Result<(), TestCaseError> {
+async fn there_and_back(
+    databases: [Fresh; 2],
+    first: &str,
+    second: &str,
+    prune: bool,
+) -> Result<(), TestCaseError> {
     let [here, elsewhere] = databases;
     here.apply(first).await;
     prop_assert!(here.apply(first).await.summary.is_unchanged());
@@ -129,7 +145,11 @@ async fn there_and_back(databases: [Fresh; 2], first: &str, second: &str, prune:
     here.prune(&export).await;
     // The second one may have left other tenants behind, without the numbers that the first one has.
     let mut restored = String::new();
-    let ids = read(&export, "export").tenants.iter().map(|tenant| tenant.id.given().unwrap().clone()).collect::<Vec<_>>();
+    let ids = read(&export, "export")
+        .tenants
+        .iter()
+        .map(|tenant| tenant.id.given().unwrap().clone())
+        .collect::<Vec<_>>();
     for id in ids {
         let text = here.db.report(move |tx| super::super::export(tx, Some(&id))).await.unwrap();
         restored += text.split_once("\n\n").unwrap().1;

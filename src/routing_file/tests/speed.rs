@@ -12,11 +12,16 @@ fn large() -> String {
         write!(text, "[[tenant]]\nname = \"Tenant {tenant}\"\nregion = \"US\"\n").unwrap();
         text.push_str("[[tenant.agent]]\nname = \"reception\"\n");
         for campaign in 0..10 {
-            write!(text, "[[tenant.campaign]]\nname = \"Campaign {campaign}\"\nagent = \"reception\"\n").unwrap();
+            write!(text, "[[tenant.campaign]]\nname = \"Campaign {campaign}\"\nagent = \"reception\"\n")
+                .unwrap();
         }
         for number in 0..1000 {
             let (digits, campaign) = (tenant * 1000 + number, number % 10);
-            write!(text, "[[tenant.number]]\nnumber = \"+1415{digits:07}\"\ncampaign = \"Campaign {campaign}\"\n").unwrap();
+            write!(
+                text,
+                "[[tenant.number]]\nnumber = \"+1415{digits:07}\"\ncampaign = \"Campaign {campaign}\"\n"
+            )
+            .unwrap();
         }
     }
     text
@@ -29,7 +34,8 @@ async fn a_hundred_thousand_numbers() {
     let clock = Clock::system();
     for fresh in Fresh::both().await {
         let engine = fresh.db.engine();
-        let told = |what: &str, watch: crate::clock::Stopwatch| println!("{engine:?}: {what} {:?}", watch.elapsed());
+        let told =
+            |what: &str, watch: crate::clock::Stopwatch| println!("{engine:?}: {what} {:?}", watch.elapsed());
         let watch = clock.stopwatch();
         let read = read(&text, "large.toml");
         assert!(read.mistakes().is_empty());

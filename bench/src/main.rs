@@ -1,0 +1,39 @@
+//! Measures Switchboard: one process drives, others serve. `./bench/run` puts it all together.
+
+mod bare;
+mod client;
+mod fill;
+mod load;
+mod pace;
+mod process;
+
+use clap::{Parser, Subcommand};
+
+/// Drives and measures a running Switchboard.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves a handler that checks the same signature and parses the same body, and does nothing else.
+    Bare(bare::Args),
+    /// Drives signed requests over keep-alive connections and prints one line of figures.
+    Load(load::Args),
+    /// Fills a database with numbers, leads and calls.
+    Fill(fill::Args),
+    /// Sends `participant_joined` at a steady pace and measures the time to `CreateDispatch`.
+    Pace(pace::Args),
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Bare(args) => bare::run(args).await,
+        Command::Load(args) => load::run(args).await,
+        Command::Fill(args) => tokio::task::spawn_blocking(move || fill::run(&args)).await?,
+        Command::Pace(args) => pace::run(args).await,
+    }
+}
