@@ -52,7 +52,10 @@ pub(super) fn to_try(stage: &Stage, server: SocketAddr, screen: &Screen) -> Stri
                  {program} calls\n  {program} explain --to '(415) 555-0140' --from +12125550198\n  {program} export"
             ),
         ),
-        ("Is it well, and how fast?", format!("curl -sw '\\n' {door}/health\n  curl -s http://{metrics}/metrics")),
+        (
+            "Is it well, and how fast?",
+            format!("curl -sw '\\n' {door}/health\n  curl -s http://{metrics}/metrics"),
+        ),
     ];
     let mut out =
         format!("\n{}\n", screen.bold(format_args!("Now you: http://{server} goes on until Ctrl-C")));
