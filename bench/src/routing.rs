@@ -21,7 +21,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
         }
         for number in 0..1000 {
             let (digits, campaign) = (tenant * 1000 + number, number % 10);
-            writeln!(text, "[[tenant.number]]\nnumber = \"+1415{digits:07}\"\ncampaign = \"Campaign {campaign}\"")?;
+            writeln!(
+                text,
+                "[[tenant.number]]\nnumber = \"+1415{digits:07}\"\ncampaign = \"Campaign {campaign}\""
+            )?;
         }
     }
     std::io::stdout().write_all(text.as_bytes())?;

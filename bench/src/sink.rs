@@ -48,7 +48,8 @@ async fn twirp(
     let at = Instant::now();
     let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
     let room = asked["room"].as_str().unwrap_or_default().to_owned();
-    let job = json!({ "id": format!("AJ_{room}"), "state": { "participant_identity": format!("agent-{room}") } });
+    let job =
+        json!({ "id": format!("AJ_{room}"), "state": { "participant_identity": format!("agent-{room}") } });
     Json(match method.as_str() {
         "CreateDispatch" => {
             if let Some(dispatched) = &dispatched {
