@@ -138,6 +138,7 @@ impl TestApp {
     /// Starts on a database that may have been used before.
     pub(crate) async fn start(setup: Setup, place: Place) -> TestApp {
         log_as_asked();
+        warm_up();
         let mut sources = Sources::nothing(place.folder.path());
         sources.environment = setup.environment;
         sources.environment.insert("DATABASE_URL".to_owned(), place.url.clone());
@@ -295,6 +296,12 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
         status,
         serde_json::from_slice(&body).unwrap_or(Value::String(String::from_utf8_lossy(&body).into_owned())),
     )
+}
+
+/// The number library reads its tables on first use: seconds of a debug build's time, which must not be a call's.
+fn warm_up() {
+    static WARM: std::sync::Once = std::sync::Once::new();
+    WARM.call_once(|| drop(switchboard::phone::caller("tel:+1-555-123n4567;ext=3", "US")));
 }
 
 /// With `RUST_LOG` set, a failing test shows what the server logged.

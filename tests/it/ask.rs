@@ -222,8 +222,8 @@ on_both_databases! {
         let before = app.written().await;
         let (status, told) = answer(app.to(TEST).body(body.clone())).await;
         assert_eq!((status, &told["decision"]["agent_name"]), (200, &json!("telephony-agent")), "{told}");
-        let steps: Vec<_> = told["steps"].as_array().unwrap().iter().map(|step| (&step["step"], &step["outcome"])).collect();
-        insta::assert_snapshot!(format!("{steps:?}"), @r#"[(String("number"), String("passed")), (String("trunk"), String("skipped")), (String("tenant"), String("passed")), (String("campaign"), String("passed")), (String("capacity"), String("passed")), (String("agent"), String("passed"))]"#);
+        let steps: Vec<_> = told["steps"].as_array().unwrap().iter().map(said).collect();
+        assert_eq!(steps, ["number passed", "trunk skipped", "tenant passed", "campaign passed", "capacity passed", "agent passed"]);
         let unknown = json!({ "to_number": "+15550000000", "from_number": "anonymous" }).to_string();
         let (status, told) = answer(app.to(TEST).body(unknown)).await;
         assert_eq!((status, &told["decision"]["reason"], &told["decision"]["sip_status"]), (200, &json!("unknown_number"), &json!(404)));
@@ -253,6 +253,10 @@ on_both_databases! {
         assert_eq!(status, 503);
         app.stop().await;
     }
+}
+
+fn said(step: &Value) -> String {
+    format!("{} {}", step["step"].as_str().unwrap_or_default(), step["outcome"].as_str().unwrap_or_default())
 }
 
 async fn refused(app: &TestApp, change: Value, reason: &str, sip_status: u16) {

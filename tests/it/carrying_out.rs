@@ -157,7 +157,7 @@ on_both_databases! {
     }
 
     async fn a_caller_whom_nobody_answers_is_put_out(setup: Setup) {
-        let Some(world) = World::start(setup.with("SWITCHBOARD_CALLS__GIVE_UP_AFTER", "1500ms")).await else { return };
+        let Some(world) = World::start(setup.with("SWITCHBOARD_CALLS__GIVE_UP_AFTER", "2500ms")).await else { return };
         let phone = world.rings();
         assert_eq!(phone.ended().await, End { reason: "ROOM_DELETED", answered: false });
         assert_eq!(how(&world.ended(&phone).await), (Status::Missed, EndReason::AgentNeverJoined));
@@ -236,10 +236,25 @@ on_both_databases! {
         world.stop().await;
     }
 
-    async fn webhooks_that_come_twice_or_late_make_no_second_agent(setup: Setup) {
+    async fn an_agent_that_is_told_of_late_stays_alone(setup: Setup) {
         let Some(world) = World::start(setup).await else { return };
+        no_fallback(&world).await;
         let worker = world.livekit.worker("telephony-agent", Behaviour::answers());
         world.livekit.faults().next_webhook(|event| is(event, "participant_joined", "agent-"), WebhookFault::Delayed(Duration::from_millis(700)));
+        let phone = world.rings();
+        assert!(phone.answered().await);
+        world.call(&phone, in_progress).await;
+        assert!(world.livekit.until(|livekit| agents(livekit, &phone) == 1, SOON).await);
+        eventually("one stays", async || agents(&world.livekit, &phone) == 1 && worker.agents().len() == 1).await;
+        phone.hang_up().await;
+        assert_eq!(how(&world.ended(&phone).await), (Status::Completed, EndReason::CallerHungUp));
+        world.room_gone(&phone).await;
+        world.stop().await;
+    }
+
+    async fn webhooks_that_come_twice_make_no_second_agent(setup: Setup) {
+        let Some(world) = World::start(setup).await else { return };
+        let worker = world.livekit.worker("telephony-agent", Behaviour::answers());
         world.livekit.faults().every_webhook(|_| true, WebhookFault::Doubled);
         let phone = world.rings();
         assert!(phone.answered().await);
@@ -313,7 +328,7 @@ on_both_databases! {
 
     async fn a_worker_that_was_full_takes_the_call_when_it_has_room(setup: Setup) {
         let Some(world) = World::start(setup).await else { return };
-        routing::set(&world.app, "update campaigns set fallback_agent_id = $1 where id = 'cmp_1'", None::<String>).await;
+        no_fallback(&world).await;
         let worker = world.livekit.worker("telephony-agent", Behaviour::answers());
         worker.set_full(true);
         let phone = world.rings();
@@ -416,6 +431,11 @@ on_both_databases! {
         assert!(world.livekit.until(|livekit| livekit.rooms().is_empty(), SOON).await);
         world.stop().await;
     }
+}
+
+async fn no_fallback(world: &World) {
+    let sql = "update campaigns set fallback_agent_id = $1 where id = 'cmp_1'";
+    routing::set(&world.app, sql, None::<String>).await;
 }
 
 fn in_progress(call: &Call) -> bool {

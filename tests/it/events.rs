@@ -290,4 +290,3 @@ pub(crate) async fn bodies(app: &TestApp) -> Vec<String> {
     });
     read.await.expect("the facts can be read")
 }
-

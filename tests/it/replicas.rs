@@ -22,10 +22,15 @@ struct Two {
 /// Two servers with a worker for both.
 async fn two(calls: i64) -> Option<Two> {
     let livekit = world::livekit(&Clock::system(), 0.1).await;
-    let setup = || quick(Setup::new(Engine::Postgres).with("SWITCHBOARD_CALLS__GIVE_UP_AFTER", "20s")).livekit(livekit.url());
+    let setup = || {
+        quick(Setup::new(Engine::Postgres).with("SWITCHBOARD_CALLS__GIVE_UP_AFTER", "20s"))
+            .livekit(livekit.url())
+    };
     let one = setup().start().await?;
     routing::acme(&one).await;
     routing::limit(&one, calls).await;
+    let sql = "update campaigns set fallback_agent_id = $1 where id = 'cmp_1'";
+    routing::set(&one, sql, None::<String>).await;
     let other = TestApp::start(setup(), one.place.again()).await;
     let webhooks = Proxy::start().await;
     webhooks.set_targets([one.url.as_str(), other.url.as_str()]);
@@ -66,7 +71,9 @@ async fn two_servers_together_never_take_more_than_the_campaign_does() {
     let phones: Vec<Phone> = (0..12).map(|_| two.livekit.phone(a_call())).collect();
     let settled = |phone: &Phone| phone.is_answered() || phone.end().is_some();
     assert!(two.livekit.until(|_| phones.iter().all(settled), SOON).await);
-    assert_eq!(phones.iter().filter(|phone| phone.is_answered()).count(), 3);
+    let outcomes: Vec<_> =
+        two.one.calls().await.into_iter().map(|call| (call.outcome, call.attendance.attempts)).collect();
+    assert_eq!(phones.iter().filter(|phone| phone.is_answered()).count(), 3, "{outcomes:#?}");
     assert_eq!(two.livekit.dispatches().len(), 3);
     two.one.stop().await;
     two.other.stop().await;
@@ -83,7 +90,7 @@ async fn when_one_server_stops_the_other_goes_on_with_its_calls() {
     two.one.stop().await;
     two.worker.set_full(false);
     for phone in &phones {
-        assert!(phone.answered().await);
+        assert!(phone.answered().await, "{:?} {:#?}", phone.end(), two.other.calls().await);
         let of = call(&two.other, phone, |call| call.outcome.status == Status::InProgress).await;
         assert!(two.livekit.until(|livekit| agents(livekit, phone) == 1, SOON).await, "{:?}", of.attendance);
     }
@@ -100,7 +107,8 @@ async fn one_call_asked_and_heard_of_at_different_servers_at_once_is_one_call() 
     let Some(two) = two(100).await else { return };
     for n in 0..10 {
         let line = crate::says::Line::new(&format!("r{n}"), two.one.app.clock.now());
-        let asked = serde_json::json!({ "call_id": line.call_id(), "from_number": line.from, "to_number": line.to });
+        let asked =
+            serde_json::json!({ "call_id": line.call_id(), "from_number": line.from, "to_number": line.to });
         let rings = line.rings();
         let ((asked, _), (heard, _), (again, _)) =
             tokio::join!(two.one.ask(&asked), two.other.event(&rings), two.one.event(&rings));
