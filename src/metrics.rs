@@ -176,7 +176,7 @@ impl Metrics {
             add.seconds("ring_to_answer", "From the news of a ring to the agent's answer", RING.histogram());
         let webhooks =
             add.plain("webhooks", "Events that were told, by what became of them", Family::default());
-        let jobs_waiting = add.plain("jobs_waiting", "Jobs in the table", Gauge::default());
+        let jobs_waiting = add.plain("jobs_waiting", "Jobs that are due or held", Gauge::default());
         let jobs_late = add.plain("jobs_late", "Jobs whose time has come and gone", Gauge::default());
         let database = add.seconds(
             "database",
@@ -286,12 +286,12 @@ impl Metrics {
         self.0.busy.get_or_create(&DoorLabels { door }).inc();
     }
 
-    /// What a dispatch came to: `sent`, `found` when an earlier try turned out to have arrived, `failed`…
+    /// What a dispatch came to: `sent`, `found` when an earlier try turned out to have arrived, `unsure`, `refused`, `failed`.
     pub fn dispatched(&self, outcome: &'static str) {
         self.0.dispatches.get_or_create(&OutcomeLabels { outcome }).inc();
     }
 
-    /// What reconciling found: `room_gone`, `missed_ring`, `ghost_room`…
+    /// What reconciling found: `lost_webhook`, `lost_call`, `lost_caller`, `ghost_room`.
     pub fn reconciled(&self, finding: &'static str) {
         self.0.reconciled.get_or_create(&FindingLabels { finding }).inc();
     }
@@ -394,7 +394,7 @@ mod tests {
         metrics.database(Work::Write, WorkOutcome::Done, Duration::from_millis(1));
         metrics.busy("ask");
         metrics.dispatched("sent");
-        metrics.reconciled("missed_ring");
+        metrics.reconciled("lost_webhook");
         metrics
     }
 
@@ -447,7 +447,7 @@ mod tests {
         assert_eq!(has("switchboard_requests_in_flight"), 1.0);
         assert_eq!(has(r#"switchboard_requests_busy_total{door="ask"}"#), 1.0);
         assert_eq!(has(r#"switchboard_dispatches_total{outcome="sent"}"#), 1.0);
-        assert_eq!(has(r#"switchboard_reconcile_findings_total{finding="missed_ring"}"#), 1.0);
+        assert_eq!(has(r#"switchboard_reconcile_findings_total{finding="lost_webhook"}"#), 1.0);
         assert_eq!(
             has(concat!(r#"switchboard_build_info{version=""#, env!("CARGO_PKG_VERSION"), "\"}")),
             1.0

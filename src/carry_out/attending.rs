@@ -109,6 +109,7 @@ impl Seen<'_> {
             .find(|d| d.agent_name == *agent && listing::is_ours(&self.call, &d.metadata) && !known(&d.id));
         match sent {
             Some(dispatch) => {
+                self.app.metrics.dispatched("found");
                 tracing::info!(dispatch = dispatch.id, "the dispatch had been sent already");
                 self.sent(index, dispatch.id.clone()).await
             }

@@ -220,7 +220,7 @@ fn unreadable(status: StatusCode, text: String) -> Problem {
 fn in_words(fields: &[WrongField]) -> String {
     let words = |field: &WrongField| match field.pointer.trim_start_matches('/') {
         "" => field.detail.clone().into_owned(),
-        name => format!("{name} {}", field.detail),
+        name => format!("{} {}", name.replace('/', "."), field.detail),
     };
     fields.iter().map(words).collect::<Vec<_>>().join("; ")
 }

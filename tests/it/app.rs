@@ -17,8 +17,12 @@ use crate::peers::skipped;
 
 pub(crate) const KEY: &str = "devkey";
 pub(crate) const SECRET: &str = "at-least-32-characters-secret-000000";
+pub(crate) const ASK: &str = "/api/v1/webhooks/livekit/sip-inbound";
+pub(crate) const EVENTS: &str = "/api/v1/webhooks/livekit/events";
+pub(crate) const TEST: &str = "/api/v1/webhooks/test";
 
 /// How a test wants its Switchboard.
+#[derive(Clone)]
 pub(crate) struct Setup {
     pub(crate) engine: Engine,
     environment: BTreeMap<String, String>,
@@ -35,6 +39,10 @@ impl Setup {
             ("SWITCHBOARD_SERVER__LISTEN", "127.0.0.1"),
             ("PORT", "0"),
             ("SWITCHBOARD_METRICS__ENABLED", "false"),
+            // Many tests share one PostgreSQL.
+            ("SWITCHBOARD_DATABASE__WRITERS", "4"),
+            ("SWITCHBOARD_DATABASE__READERS", "2"),
+            ("SWITCHBOARD_DATABASE__REPORTERS", "1"),
         ] {
             environment.insert(name.to_owned(), value.to_owned());
         }
@@ -49,6 +57,12 @@ impl Setup {
     /// With an environment variable, such as `SWITCHBOARD_CALLS__LOOK_AFTER`.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Setup {
         self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// With an environment variable, unless the test has said something else.
+    pub(crate) fn or(mut self, name: &str, value: &str) -> Setup {
+        self.environment.entry(name.to_owned()).or_insert_with(|| value.to_owned());
         self
     }
 
@@ -98,6 +112,16 @@ impl Place {
         let mark = if server.contains('?') { '&' } else { '?' };
         Some(Place { url: format!("{server}{mark}options=-c%20search_path%3D{schema}"), folder })
     }
+
+    /// The same database for one more process.
+    pub(crate) fn again(&self) -> Place {
+        Place { url: self.url.clone(), folder: tempfile::tempdir().expect("a folder for the test") }
+    }
+
+    /// The folder of its files; the database of SQLite is in it.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
 }
 
 /// A running Switchboard.
@@ -114,6 +138,7 @@ impl TestApp {
     /// Starts on a database that may have been used before.
     pub(crate) async fn start(setup: Setup, place: Place) -> TestApp {
         log_as_asked();
+        warm_up();
         let mut sources = Sources::nothing(place.folder.path());
         sources.environment = setup.environment;
         sources.environment.insert("DATABASE_URL".to_owned(), place.url.clone());
@@ -144,33 +169,44 @@ impl TestApp {
 
     /// Asks, signed by HMAC.
     pub(crate) async fn ask(&self, body: &Value) -> (u16, Value) {
-        self.post("/api/v1/webhooks/livekit/sip-inbound", body.to_string().into_bytes()).await
+        self.post(ASK, body.to_string().into_bytes()).await
     }
 
     /// Tells a simplified event, signed by HMAC.
     pub(crate) async fn tell(&self, body: &Value) -> (u16, Value) {
-        self.post("/api/v1/webhooks/livekit/events", body.to_string().into_bytes()).await
+        self.post(EVENTS, body.to_string().into_bytes()).await
     }
 
     /// Tells an event as LiveKit does.
     pub(crate) async fn event(&self, body: &Value) -> (u16, Value) {
-        let body = body.to_string().into_bytes();
-        let credentials = livekit::Credentials::new(KEY, SECRET);
-        let token = livekit::webhook::signed(&credentials, &body, self.app.clock.now().secs());
-        let request = self.http.post(format!("{}/api/v1/webhooks/livekit/events", self.url));
-        answer(
-            request
-                .header("authorization", token)
-                .header("content-type", livekit::webhook::CONTENT_TYPE)
-                .body(body),
-        )
-        .await
+        self.event_of(&livekit::Credentials::new(KEY, SECRET), body.to_string().into_bytes()).await
+    }
+
+    /// Tells an event in these bytes, as the LiveKit of this key does.
+    pub(crate) async fn event_of(&self, of: &livekit::Credentials, body: Vec<u8>) -> (u16, Value) {
+        let token = livekit::webhook::signed(of, &body, self.app.clock.now().secs());
+        let request = self.to(EVENTS).header("authorization", token);
+        answer(request.header("content-type", livekit::webhook::CONTENT_TYPE).body(body)).await
     }
 
     /// Posts a body, signed by HMAC.
     pub(crate) async fn post(&self, path: &str, body: Vec<u8>) -> (u16, Value) {
-        let request = self.http.post(format!("{}{path}", self.url));
-        answer(request.header("x-livekit-signature", signature(&body)).body(body)).await
+        answer(self.to(path).header("x-livekit-signature", signature(&body)).body(body)).await
+    }
+
+    /// A request to one of the doors, with nothing in it yet.
+    pub(crate) fn to(&self, path: &str) -> reqwest::RequestBuilder {
+        self.http.post(format!("{}{path}", self.url))
+    }
+
+    /// Where LiveKit is to send its webhooks.
+    pub(crate) fn events_url(&self) -> String {
+        format!("{}{EVENTS}", self.url)
+    }
+
+    /// How much is in each table, and how often it was changed.
+    pub(crate) async fn written(&self) -> Written {
+        self.app.db.read(Written::read).await.expect("the tables can be counted")
     }
 
     /// Every call, oldest first.
@@ -204,6 +240,46 @@ impl TestApp {
     }
 }
 
+/// How much is in each table, and how often it was changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) calls: i64,
+    pub(crate) keys: i64,
+    pub(crate) facts: i64,
+    pub(crate) leads: i64,
+    pub(crate) jobs: i64,
+    pub(crate) changes: i64,
+    pub(crate) revisions: i64,
+    pub(crate) attempts: i64,
+}
+
+impl Written {
+    fn read(tx: &mut db::Tx<'_>) -> db::Result<Written> {
+        let counted = tx.first(
+            "select (select count(*) from calls) as calls, (select count(*) from call_keys) as keys,
+                 (select count(*) from facts) as facts, (select count(*) from leads) as leads,
+                 (select count(*) from jobs) as jobs,
+                 (select count(*) from changes where kind <> 'routing') as changes,
+                 (select cast(coalesce(sum(revision), 0) as bigint) from calls) as revisions,
+                 (select cast(coalesce(sum(attempts), 0) as bigint) from leads) as attempts",
+            &[],
+            |row| {
+                Ok(Written {
+                    calls: row.get("calls")?,
+                    keys: row.get("keys")?,
+                    facts: row.get("facts")?,
+                    leads: row.get("leads")?,
+                    jobs: row.get("jobs")?,
+                    changes: row.get("changes")?,
+                    revisions: row.get("revisions")?,
+                    attempts: row.get("attempts")?,
+                })
+            },
+        );
+        Ok(counted?.unwrap_or_default())
+    }
+}
+
 /// The contract's signature.
 pub(crate) fn signature(body: &[u8]) -> String {
     use hmac::Mac as _;
@@ -220,6 +296,12 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
         status,
         serde_json::from_slice(&body).unwrap_or(Value::String(String::from_utf8_lossy(&body).into_owned())),
     )
+}
+
+/// The number library reads its tables on first use: seconds of a debug build's time, which must not be a call's.
+fn warm_up() {
+    static WARM: std::sync::Once = std::sync::Once::new();
+    WARM.call_once(|| drop(switchboard::phone::caller("tel:+1-555-123n4567;ext=3", "US")));
 }
 
 /// With `RUST_LOG` set, a failing test shows what the server logged.

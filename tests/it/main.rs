@@ -2,10 +2,22 @@
 
 mod app;
 mod ask;
+mod bad_input;
+mod both_doors;
+mod callers;
+mod carrying_out;
+mod events;
+mod limits;
 mod peers;
 mod proxy;
 mod real;
+mod recorded;
+mod replicas;
 mod routing;
+mod routing_changes;
+mod says;
+mod simplified;
+mod world;
 
 /// One test body, run on SQLite and on PostgreSQL.
 #[macro_export]

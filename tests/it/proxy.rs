@@ -1,5 +1,6 @@
 //! A reverse proxy that loses, holds, delays or doubles what passes between LiveKit and Switchboard.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -66,7 +67,8 @@ pub(crate) struct Proxy {
 }
 
 struct Shared {
-    target: Mutex<Option<String>>,
+    /// Requests go to each of them in turn.
+    targets: Mutex<VecDeque<String>>,
     rules: Mutex<Vec<Rule>>,
     seen: watch::Sender<Vec<Seen>>,
     hold: mpsc::UnboundedSender<Held>,
@@ -80,7 +82,7 @@ impl Proxy {
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (hold, held) = mpsc::unbounded_channel();
         let state = Arc::new(Shared {
-            target: Mutex::default(),
+            targets: Mutex::default(),
             rules: Mutex::default(),
             seen: watch::Sender::default(),
             hold,
@@ -100,7 +102,13 @@ impl Proxy {
     }
 
     pub(crate) fn set_target(&self, target: Option<&str>) {
-        *lock(&self.state.target) = target.map(|target| target.trim_end_matches('/').to_owned());
+        self.set_targets(target);
+    }
+
+    /// From now on requests go to each of these in turn.
+    pub(crate) fn set_targets<'t>(&self, targets: impl IntoIterator<Item = &'t str>) {
+        let targets = targets.into_iter().map(|target| target.trim_end_matches('/').to_owned());
+        *lock(&self.state.targets) = targets.collect();
     }
 
     /// The next request that `applies` meets `fate`; earlier rules go first.
@@ -207,8 +215,15 @@ impl Shared {
         verdict.await.unwrap_or(Verdict::Answer(502))
     }
 
+    fn next_target(&self) -> Option<String> {
+        let mut targets = lock(&self.targets);
+        let next = targets.pop_front()?;
+        targets.push_back(next.clone());
+        Some(next)
+    }
+
     async fn forward(&self, parts: &Parts, body: &Bytes) -> Response {
-        let Some(target) = lock(&self.target).clone() else { return answer(503) };
+        let Some(target) = self.next_target() else { return answer(503) };
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
         let request = self.http.request(parts.method.clone(), format!("{target}{path}"));
         let headers = end_to_end(&parts.headers);

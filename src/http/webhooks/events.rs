@@ -65,17 +65,20 @@ fn read(body: &[u8], project: String, app: &App) -> Result<(String, Fact), Probl
         return Ok((event.event.clone(), simplified::fact(body, project, now)?));
     }
     if event.id.is_empty() {
-        return Err(Problem::invalid("/id", "id is missing: LiveKit gives every event one"));
+        return Err(Problem::invalid("/id", "is missing: LiveKit gives every event one"));
     }
     check_lengths(&event)?;
     Ok((event.event.clone(), words::of_event(&event, &project, now)))
 }
 
 fn unreadable(error: &webhook::ParseError) -> Problem {
-    match error.field() {
-        Some(field) => Problem::invalid(format!("/{field}"), error.to_string()),
-        None if matches!(error, webhook::ParseError::NotJson(_)) => Problem::BadRequest(error.to_string()),
-        None => Problem::invalid("", error.to_string()),
+    match error {
+        webhook::ParseError::NotJson(_) => Problem::BadRequest(error.to_string()),
+        webhook::ParseError::Missing(field) => Problem::invalid(format!("/{field}"), "is missing"),
+        webhook::ParseError::Wrong { field, wanted } => {
+            Problem::invalid(format!("/{field}"), format!("must be {wanted}"))
+        }
+        _ => Problem::invalid("", error.to_string()),
     }
 }
 
@@ -112,7 +115,7 @@ fn check_sip_names(event: &webhook::Event) -> Result<(), Problem> {
     match named.find(|(_, value)| value.chars().count() > LONGEST) {
         Some((name, _)) => Err(Problem::invalid(
             format!("/participant/attributes/{name}"),
-            format!("{name} is longer than anything LiveKit sends (512 characters)"),
+            "is longer than anything LiveKit sends (512 characters)",
         )),
         None => Ok(()),
     }

@@ -92,8 +92,9 @@ impl<'j> Fields<'j> {
 
     /// What is wrong with a field.
     pub(super) fn wrong(&self, name: &str, what: &str) -> Problem {
-        let field = if self.at.is_empty() { name.to_owned() } else { format!("{}.{name}", self.at) };
-        Problem::invalid(format!("/{}", field.replace('.', "/")), format!("{field} {what}"))
+        let pointer =
+            if self.at.is_empty() { format!("/{name}") } else { format!("/{}/{name}", self.at) };
+        Problem::invalid(pointer, what.to_owned())
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn fact(body: &[u8], project: String, now: Timestamp) -> Result<Fact,
     let call = fields.text("call_id")?.filter(|id| !id.is_empty());
     let name = room.map(|room| room.text("name")).transpose()?.flatten().filter(|name| !name.is_empty());
     if call.is_none() && name.is_none() {
-        return Err(Problem::invalid("/room/name", "room.name is missing: it says which call this is about"));
+        return Err(Problem::invalid("/room/name", "is missing: it says which call this is about"));
     }
     let at = fields.time("timestamp")?.map_or(now, |at| at.min(now));
     let duration = room.map(|room| room.seconds("duration")).transpose()?.flatten();
@@ -33,7 +33,7 @@ pub(super) fn fact(body: &[u8], project: String, now: Timestamp) -> Result<Fact,
             let identity = identity.as_deref().unwrap_or_default();
             if identity.is_empty() {
                 let field = "/participant/identity";
-                return Err(Problem::invalid(field, "participant.identity is missing: it says who left"));
+                return Err(Problem::invalid(field, "is missing: it says who left"));
             }
             if is_caller(identity) { What::CallerGone { call } } else { What::Noted }
         }
