@@ -2,6 +2,7 @@
 
 mod app;
 mod ask;
+mod documents;
 mod peers;
 mod proxy;
 mod real;
