@@ -1,6 +1,8 @@
 //! One fact, one transaction: record it, find or start its call, fold, decide, save, and plan what comes next.
 //! Every door goes through here; [`crate::carry_out`] acts after the commit.
 
+use std::time::{Duration, Instant};
+
 use crate::call::attend::{self, Attempt, Next, Timing};
 use crate::call::decide::{self, Decision, InUse, Verdict};
 use crate::call::evidence::Act;
@@ -11,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::db::changes::{self, Kind};
 use crate::db::jobs::{self, Held, Name, Plan};
 use crate::db::{self, Tx, calls, facts, leads};
-use crate::ids::CallId;
+use crate::ids::{CallId, TenantId};
 
 /// The job that sees a call through: there is one for every call that is not over and done with.
 pub const ATTEND: &str = "attend";
@@ -60,6 +62,8 @@ pub struct Touched {
     pub answered: bool,
     /// Something is to be done at once, and we hold the job.
     pub job: Option<Held>,
+    /// How long deciding took, where this fact was decided on.
+    pub decided_in: Option<Duration>,
 }
 
 /// Hears one fact, which came in these words.
@@ -153,23 +157,28 @@ fn start(tx: &mut Tx<'_>, fact: &Fact, ring: &Ring, body: &str, with: &Hearing<'
             call.hear(&waited);
         }
     }
-    decide_on(tx, &mut call, with)?;
-    if let (Some(decision), true) = (&call.decision, was_to_be_answered(&call))
-        && let Some((lead, revision)) = leads::touch(tx, &call, decision, with.now)?
-    {
-        changes::note(tx, Kind::Lead, decision.tenant.as_ref(), (&lead, revision), with.now)?;
-        call.lead = Some(lead);
-        if !call.is_open() {
-            finish_lead(tx, &call, with)?;
-        }
-    }
+    let decided_in = Some(decide_on(tx, &mut call, with)?);
+    let lead = match &call.decision {
+        Some(decision) if was_to_be_answered(&call) => leads::touch(tx, &call, decision, with.now)?,
+        _ => None,
+    };
+    call.lead = lead.as_ref().map(|(id, _)| id.clone());
     let plan = plan_of(&mut call, with);
     calls::insert(tx, &call)?;
-    note_change(tx, &call, with)?;
+    match &lead {
+        Some((id, revision)) => {
+            let (told, lead) = ((call.id.as_str(), call.revision), (id.as_str(), *revision));
+            changes::note_call_and_lead(tx, tenant(&call), told, lead, with.now)?;
+        }
+        None => note_change(tx, &call, with)?,
+    }
+    if !call.is_open() {
+        finish_lead(tx, &call, with)?;
+    }
     let job =
         if plan == Plan::Never { None } else { jobs::plan(tx, job(&call.id), plan, with.holder, with.now)? };
     let (ended, answered) = (!call.is_open(), call.outcome.answered_at.is_some());
-    Ok(Heard::Calls(vec![Touched { call, fresh: true, ended, answered, job }]))
+    Ok(Heard::Calls(vec![Touched { call, fresh: true, ended, answered, job, decided_in }]))
 }
 
 /// The job of a call.
@@ -221,7 +230,7 @@ fn fold(tx: &mut Tx<'_>, mut call: Call, fact: &Fact, with: &Hearing<'_>) -> db:
     let job = jobs::plan(tx, job(&call.id), plan, with.holder, with.now)?;
     let ended = before.open && !call.is_open();
     let answered = !before.answered && call.outcome.answered_at.is_some();
-    Ok(Touched { call, fresh: false, ended, answered, job })
+    Ok(Touched { call, fresh: false, ended, answered, job, decided_in: None })
 }
 
 /// What comes next, from the rules. The first dispatch is claimed here and now, with the ring itself.
@@ -237,11 +246,14 @@ fn plan_of(call: &mut Call, with: &Hearing<'_>) -> Plan {
     }
 }
 
-fn decide_on(tx: &mut Tx<'_>, call: &mut Call, with: &Hearing<'_>) -> db::Result<()> {
+/// Decides, and tells how long that took, counting what is in use aside.
+fn decide_on(tx: &mut Tx<'_>, call: &mut Call, with: &Hearing<'_>) -> db::Result<Duration> {
     let in_use = if call.is_open() { in_use(tx, &call.ring, with.routing, true)? } else { InUse::default() };
+    let began = Instant::now();
     let decision = decide::decide(&call.ring, &call.project, with.routing, in_use, with.now);
+    let took = began.elapsed();
     call.decided(decision);
-    Ok(())
+    Ok(took)
 }
 
 /// Open calls of the tenant and the campaign, where a limit makes them matter. With `hold` nobody else counts them
@@ -306,17 +318,19 @@ fn save(
     if call.is_open() { Ok(()) } else { finish_lead(tx, call, with) }
 }
 
+fn tenant(call: &Call) -> Option<&TenantId> {
+    call.decision.as_ref().and_then(|decision| decision.tenant.as_ref())
+}
+
 fn note_change(tx: &mut Tx<'_>, call: &Call, with: &Hearing<'_>) -> db::Result<()> {
-    let tenant = call.decision.as_ref().and_then(|decision| decision.tenant.as_ref());
-    changes::note(tx, Kind::Call, tenant, (&call.id, call.revision), with.now)
+    changes::note(tx, Kind::Call, tenant(call), (&call.id, call.revision), with.now)
 }
 
 fn finish_lead(tx: &mut Tx<'_>, call: &Call, with: &Hearing<'_>) -> db::Result<()> {
     let Some(lead) = &call.lead else { return Ok(()) };
     let status = if call.outcome.status == Status::Completed { "completed" } else { "missed" };
     if let Some(revision) = leads::finish(tx, lead, &call.id, status, with.now)? {
-        let tenant = call.decision.as_ref().and_then(|decision| decision.tenant.as_ref());
-        changes::note(tx, Kind::Lead, tenant, (lead, revision), with.now)?;
+        changes::note(tx, Kind::Lead, tenant(call), (lead, revision), with.now)?;
     }
     Ok(())
 }

@@ -47,6 +47,9 @@ fn follow(app: &App, touched: Touched) {
 /// Logs and counts what can be seen of a call's life.
 fn tell(app: &App, touched: &Touched) {
     let call = &touched.call;
+    if let Some(took) = touched.decided_in {
+        app.metrics.decided(took);
+    }
     if touched.fresh {
         let from = crate::phone::masked(&call.ring.caller);
         let to = crate::phone::masked(&call.ring.called);

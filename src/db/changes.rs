@@ -56,6 +56,22 @@ pub fn note(
     Ok(())
 }
 
+/// Notes a change of a call and of its lead, in one go: every ring does.
+pub fn note_call_and_lead(
+    tx: &mut Tx<'_>,
+    tenant: Option<&TenantId>,
+    call: (&str, i64),
+    lead: (&str, i64),
+    now: Timestamp,
+) -> Result<()> {
+    tx.execute(
+        "insert into changes (tenant_id, kind, subject, revision, version, changed_at)
+         values ($1, 'call', $2, $3, $4, $5), ($1, 'lead', $6, $7, $4, $5)",
+        &[&tenant, &call.0, &call.1, &VERSION, &now, &lead.0, &lead.1],
+    )?;
+    Ok(())
+}
+
 /// Changes of calls and leads after `seq`, oldest first. PostgreSQL hands out numbers before the commit, so changes
 /// of transactions that began after one which still runs are left for the next time.
 pub fn after(tx: &mut Tx<'_>, kind: Kind, seq: i64, limit: i64) -> Result<Vec<Change>> {

@@ -116,7 +116,7 @@ fn open(path: &Path) -> Result<Connection> {
 
 pub(super) fn connect(path: &Path, role: Role) -> Result<Connection> {
     let c = open(path)?;
-    let (pages_kib, statements) = if role == Role::Writer { (16 * 1024, 128) } else { (4 * 1024, 64) };
+    let (pages_kib, statements) = if role == Role::Writer { (64 * 1024, 128) } else { (4 * 1024, 64) };
     c.set_prepared_statement_cache_capacity(statements);
     // temp_store: savepoints would spill into a file otherwise. wal_autocheckpoint: we have a thread for it.
     c.execute_batch(&format!(
