@@ -5,6 +5,7 @@ mod snippets;
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use axum::response::IntoResponse as _;
 use serde_json::Value;
@@ -62,17 +63,19 @@ on_both_databases! {
 /// Applies a routing file, and waits until the server goes by it.
 async fn apply(app: &TestApp, block: &Block) {
     let file = routing_file::read(&block.text, &block.place());
-    let options =
-        routing_file::Options { prune: false, dry_run: false, default_region: "US".into() };
+    let options = routing_file::Options { prune: false, dry_run: false, default_region: "US".into() };
     let now = app.app.clock.now();
     let applied = app.app.db.bulk(move |tx| routing_file::apply(tx, &file, &options, now)).await;
     let plan = applied.unwrap_or_else(|why| panic!("{why}"));
     assert!(!plan.summary.is_unchanged(), "{} changes nothing", block.place());
-    let seen = app.app.db.read(|tx| switchboard::db::changes::last(tx)).await.expect("the newest change");
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
-    while app.app.routing().tenants.is_empty() {
-        assert!(tokio::time::Instant::now() < deadline, "change {seen} is never picked up");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    eventually(|| !app.app.routing().tenants.is_empty()).await;
+}
+
+async fn eventually(is_so: impl Fn() -> bool) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while !is_so() {
+        assert!(tokio::time::Instant::now() < deadline, "it never came to that");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -82,8 +85,7 @@ type Answer = (u16, reqwest::header::HeaderMap, Value);
 async fn send(app: &TestApp, block: &Block) -> Answer {
     let Message { start, headers, body } = block.message();
     let (method, path) = start.split_once(' ').unwrap_or_else(|| panic!("{}", block.place()));
-    let mut request =
-        app.http.request(method.parse().expect("a method"), format!("{}{path}", app.url));
+    let mut request = app.http.request(method.parse().expect("a method"), format!("{}{path}", app.url));
     for (name, value) in headers {
         let value = match (name.to_ascii_lowercase().as_str(), value.contains('…')) {
             ("x-livekit-signature", true) => crate::app::signature(body.as_bytes()),
@@ -123,8 +125,7 @@ fn compare(block: &Block, status: u16, headers: &reqwest::header::HeaderMap, bod
         let found = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         assert!(matches(value, found), "{place}: {name} is {found:?}");
     }
-    let expected: Value =
-        serde_json::from_str(&said.body).unwrap_or_else(|why| panic!("{place}: {why}"));
+    let expected: Value = serde_json::from_str(&said.body).unwrap_or_else(|why| panic!("{place}: {why}"));
     assert!(examples::fits(&expected, body), "{place}: the answer is\n{body:#}");
 }
 
