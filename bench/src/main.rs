@@ -6,6 +6,8 @@ mod fill;
 mod load;
 mod pace;
 mod process;
+mod routing;
+mod sink;
 
 use clap::{Parser, Subcommand};
 
@@ -26,6 +28,10 @@ enum Command {
     Fill(fill::Args),
     /// Sends `participant_joined` at a steady pace and measures the time to `CreateDispatch`.
     Pace(pace::Args),
+    /// Stands in for LiveKit: takes everything and does nothing.
+    Sink(sink::Args),
+    /// Prints a large routing file.
+    Routing(routing::Args),
 }
 
 #[tokio::main]
@@ -35,5 +41,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Load(args) => load::run(args).await,
         Command::Fill(args) => tokio::task::spawn_blocking(move || fill::run(&args)).await?,
         Command::Pace(args) => pace::run(args).await,
+        Command::Sink(args) => sink::run(args).await,
+        Command::Routing(args) => routing::run(&args),
     }
 }

@@ -2,17 +2,13 @@
 //! dispatches and notes when.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::body::Bytes;
-use axum::extract::{Path, State};
-use axum::routing::post;
-use axum::{Json, Router};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::client::{Connection, KEY, SECRET};
 use crate::load::{joined, now};
+use crate::sink::{self, Dispatched};
 
 /// Paces calls and measures the time to the dispatch.
 #[derive(clap::Args)]
@@ -31,14 +27,10 @@ pub(crate) struct Args {
     calls: u32,
 }
 
-type Noted = Arc<Mutex<HashMap<String, Instant>>>;
-
 pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
-    let dispatched: Noted = Noted::default();
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", args.livekit_port)).await?;
-    let router = Router::new().route("/twirp/{call}/{method}", post(twirp)).with_state(dispatched.clone());
+    let dispatched = Dispatched::default();
     let mut tasks = tokio::task::JoinSet::new();
-    tasks.spawn(async move { drop(axum::serve(listener, router).await) });
+    tasks.spawn(sink::serve(args.livekit_port, Some(dispatched.clone())));
     let mut connection = Connection::open(&args.address).await?;
     let credentials = livekit::Credentials::new(KEY, SECRET);
     let mut sent = HashMap::new();
@@ -55,10 +47,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         anyhow::ensure!(status == 200, "answered {status}: {}", String::from_utf8_lossy(&answer));
     }
     let deadline = Instant::now() + Duration::from_secs(5);
-    while lock(&dispatched).len() < sent.len() && Instant::now() < deadline {
+    while dispatched.noted().len() < sent.len() && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let dispatched = lock(&dispatched);
+    let dispatched = dispatched.noted();
     let mut took: Vec<f64> = sent
         .iter()
         .filter_map(|(room, at)| Some(dispatched.get(room)?.duration_since(*at).as_secs_f64() * 1e3))
@@ -74,31 +66,4 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     );
     anyhow::ensure!(took.len() == sent.len(), "{} calls were never dispatched", sent.len() - took.len());
     Ok(())
-}
-
-fn lock(noted: &Noted) -> std::sync::MutexGuard<'_, HashMap<String, Instant>> {
-    noted.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Takes every dispatch; shows each as taken, so that nothing is dispatched twice.
-async fn twirp(
-    State(noted): State<Noted>,
-    Path((_, method)): Path<(String, String)>,
-    body: Bytes,
-) -> Json<Value> {
-    let at = Instant::now();
-    let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let room = asked["room"].as_str().unwrap_or_default().to_owned();
-    let job =
-        json!({ "id": format!("AJ_{room}"), "state": { "participant_identity": format!("agent-{room}") } });
-    Json(match method.as_str() {
-        "CreateDispatch" => {
-            lock(&noted).entry(room.clone()).or_insert(at);
-            json!({ "id": format!("AD_{room}"), "agent_name": asked["agent_name"], "room": room })
-        }
-        "ListDispatch" => json!({ "agent_dispatches": [{
-            "id": format!("AD_{room}"), "agent_name": "telephony-agent", "room": room, "state": { "jobs": [job] },
-        }] }),
-        _ => json!({}),
-    })
 }

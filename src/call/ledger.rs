@@ -123,10 +123,11 @@ fn end_of_second(at: Timestamp) -> Timestamp {
 /// When it was answered: the earliest audio by anybody but the caller, or the leg seen answered. Audio that came
 /// after the caller had left (a late agent) answers nobody.
 fn answered_at(evidence: &Evidence, end: Option<(End<'_>, Timestamp)>) -> Option<Timestamp> {
-    let cut = end.filter(|(end, _)| end.comes_before_late_agents()).map(|(_, at)| at);
-    let in_time = |at: &Timestamp| cut.is_none_or(|cut| *at <= end_of_second(cut));
+    let cut = end.filter(|(end, _)| end.comes_before_late_agents());
+    // The second is that of the leave as told: a call may ring, be answered and end within one.
+    let in_time = |at: &Timestamp| cut.is_none_or(|(end, cut)| *at <= end_of_second(end.at()).max(cut));
     let heard = evidence.first_voice().filter(in_time);
-    let seen = evidence.active_at.map(|at| cut.map_or(at, |cut| at.min(cut)));
+    let seen = evidence.active_at.map(|at| cut.map_or(at, |(_, cut)| at.min(cut)));
     if let Some(at) = heard.into_iter().chain(seen).min() {
         return Some(at);
     }

@@ -239,8 +239,12 @@ async fn seen_ring(
 async fn take_in(app: &App, fact: Fact) -> db::Result<()> {
     let room = fact.room.as_ref().map(|room| (fact.project.clone(), room.name.clone()));
     let body = serde_json::json!({ "seen": fact.id }).to_string();
+    let is_caller = matches!(fact.what, What::Rang(_));
     let heard = app.hear(fact, body).await?;
-    if matches!(heard, Heard::Calls(_)) {
+    // LiveKit never tells that a caller's leg was answered: seeing a known one so is no lost webhook.
+    if let Heard::Calls(touched) = &heard
+        && (!is_caller || touched.iter().any(|touched| touched.fresh))
+    {
         app.metrics.reconciled("lost_webhook");
     }
     super::carry_out(app, heard, room);

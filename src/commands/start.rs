@@ -52,7 +52,7 @@ fn warn(config: &Config) {
 
 /// Completes at the first SIGINT or SIGTERM; the second ends the process at once.
 #[cfg(unix)]
-fn signal() -> anyhow::Result<impl Future<Output = ()> + Send> {
+pub(super) fn signal() -> anyhow::Result<impl Future<Output = ()> + Send> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
@@ -71,7 +71,7 @@ fn signal() -> anyhow::Result<impl Future<Output = ()> + Send> {
 
 /// Completes at the first Ctrl-C; the second ends the process at once.
 #[cfg(not(unix))]
-fn signal() -> anyhow::Result<impl Future<Output = ()> + Send> {
+pub(super) fn signal() -> anyhow::Result<impl Future<Output = ()> + Send> {
     let next = async || {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

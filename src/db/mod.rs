@@ -220,6 +220,11 @@ impl Db {
         }
     }
 
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<()> {
+        self.read(|tx| tx.first("select 1 as one", &[], |_| Ok(()))).await.map(drop)
+    }
+
     /// Which engine this is.
     pub fn engine(&self) -> Engine {
         self.0.engine

@@ -28,3 +28,45 @@ pub(crate) async fn acme(app: &TestApp) {
     }
     app.app.set_routing(next);
 }
+
+/// The campaign takes this many calls at once.
+pub(crate) async fn limit(app: &TestApp, calls: i64) {
+    change(app, move |tx| tx.execute("update campaigns set max_concurrent = $1", &[&calls]).map(drop)).await;
+}
+
+/// Nobody stands in for the campaign's agent.
+pub(crate) async fn no_fallback(app: &TestApp) {
+    change(app, |tx| {
+        tx.execute("update campaigns set fallback_agent_id = null", &[])?;
+        tx.execute("update tenants set default_agent_id = null", &[]).map(drop)
+    })
+    .await;
+}
+
+/// Changes the one tenant there is, and has the server know it when this returns.
+async fn change(app: &TestApp, what: impl FnOnce(&mut Tx<'_>) -> db::Result<()> + Send + 'static) {
+    app.app.db.write(what).await.expect("routing");
+    let rules = app.app.db.read(|tx| db::routing::load(tx, None)).await.expect("rules");
+    let mut next = Routing::clone(&app.app.routing());
+    for rules in rules {
+        next.replace(&rules.id.clone(), Some(rules));
+    }
+    app.app.set_routing(next);
+}
+
+/// A routing file with one tenant, whose one number is answered by this agent.
+pub(crate) fn file(number: &str, agent: &str) -> String {
+    format!(
+        r#"
+[[tenant]]
+name = "Acme"
+default_agent = "{agent}"
+
+[[tenant.agent]]
+name = "{agent}"
+
+[[tenant.number]]
+number = "{number}"
+"#
+    )
+}

@@ -57,6 +57,13 @@ fn a_caller_who_hangs_up_ends_the_call() {
 }
 
 #[test]
+fn a_call_may_ring_be_answered_and_end_within_one_second() {
+    let bye = caller_left(900, Why::Itself, Some(Leg::Hangup));
+    let call = call_of(&[rang(145), joined(495, "PA_A"), spoke(562, "PA_A"), bye]);
+    assert_eq!(says(&call), (Some(CallerHungUp), Some(562), Some(562), Some(0)));
+}
+
+#[test]
 fn how_the_leg_left_tells_what_happened_on_the_wire() {
     let rows = [
         (Why::Itself, Some(Leg::Hangup), CallerGaveUp, CallerHungUp),

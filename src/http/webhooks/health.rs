@@ -17,6 +17,6 @@ pub async fn ready(State(app): State<App>) -> Result<Json<Value>, Problem> {
     if app.stop().is_cancelled() {
         return Err(Problem::busy());
     }
-    app.db.read(|tx| tx.first("select 1 as one", &[], |_| Ok(()))).await?;
+    app.db.ping().await?;
     Ok(Json(json!({ "status": "ready" })))
 }

@@ -4,7 +4,6 @@ mod applying;
 mod documents;
 mod mistakes;
 mod round_trip;
-mod speed;
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;

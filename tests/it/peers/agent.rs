@@ -115,6 +115,20 @@ impl AgentProcess {
         self.helper.hear(within, &format!("job in {room} for {}", self.id), pick).await
     }
 
+    /// Awaits the job of this number, from 0, among those that this worker takes in a room.
+    ///
+    /// # Errors
+    /// It took fewer in time.
+    pub(crate) async fn job_number(&self, room: &str, number: usize, within: Duration) -> Result<Job, Late> {
+        let mut before = 0;
+        let pick = |event: &Value| {
+            let job = self.job_in(event).filter(|job| job.room == room)?;
+            before += 1;
+            (before > number).then_some(job)
+        };
+        self.helper.hear(within, &format!("job {number} in {room} for {}", self.id), pick).await
+    }
+
     /// Every job that this worker has taken so far.
     pub(crate) fn jobs(&self) -> Vec<Job> {
         self.helper.heard(|event| self.job_in(event))

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use agent::{Act, AgentProcess, Behaviour};
-pub(crate) use phone::{Call, Phone, PhoneHost};
+pub(crate) use phone::{Answered, Call, Ended, How, Phone, PhoneHost};
 pub(crate) use server::{RealLiveKit, http_client};
 
 /// Something awaited did not come in time; its text ends with the last words of whoever was awaited.

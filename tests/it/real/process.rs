@@ -1,0 +1,114 @@
+//! Switchboard as a process of its own, which can be killed.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::eventually;
+use crate::app::{KEY, SECRET};
+
+pub(super) struct Process {
+    folder: TempDir,
+    livekit: String,
+    running: Option<(Child, String)>,
+}
+
+impl Process {
+    /// Not started yet; its database is its own and outlives a kill.
+    pub(super) fn new(livekit: &str) -> Process {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Process { folder, livekit: livekit.to_owned(), running: None }
+    }
+
+    fn command(&self, line: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
+        command.args(line).current_dir(self.folder.path()).env_clear().stdin(Stdio::null()).envs([
+            ("LIVEKIT_URL", self.livekit.as_str()),
+            ("LIVEKIT_API_KEY", KEY),
+            ("LIVEKIT_API_SECRET", SECRET),
+            ("SWITCHBOARD_SERVER__LISTEN", "127.0.0.1"),
+            ("PORT", "0"),
+            ("SWITCHBOARD_METRICS__ENABLED", "false"),
+        ]);
+        command
+    }
+
+    async fn run(&self, line: &[&str]) -> Output {
+        let mut command = self.command(line);
+        let ran = tokio::task::spawn_blocking(move || command.output()).await.expect("it ran");
+        let ran = ran.expect("the program starts");
+        assert!(ran.status.success(), "{line:?}: {}", String::from_utf8_lossy(&ran.stderr));
+        ran
+    }
+
+    pub(super) async fn apply(&self, routing: &str) {
+        std::fs::write(self.folder.path().join("routing.toml"), routing).expect("a file");
+        self.run(&["apply", "routing.toml"]).await;
+    }
+
+    /// Starts it, and awaits that it listens.
+    pub(super) async fn start(&mut self) {
+        let process = self.command(&["serve", "--json"]).stderr(Stdio::piped()).spawn();
+        let mut process = process.expect("the program starts");
+        let log = process.stderr.take().expect("piped");
+        let url = tokio::task::spawn_blocking(move || listening(log)).await.expect("it was read");
+        self.running = Some((process, url));
+    }
+
+    pub(super) fn url(&self) -> &str {
+        &self.running.as_ref().expect("it runs").1
+    }
+
+    /// As `kill -9` does.
+    pub(super) async fn kill(&mut self) {
+        let (mut process, _) = self.running.take().expect("it runs");
+        process.kill().expect("it can be killed");
+        tokio::task::spawn_blocking(move || process.wait()).await.expect("it ends").ok();
+    }
+
+    /// Stops it as a service manager does.
+    pub(super) async fn stop(&mut self) {
+        let (mut process, _) = self.running.take().expect("it runs");
+        let told = Command::new("kill").arg(process.id().to_string()).status();
+        assert!(told.is_ok_and(|status| status.success()));
+        let status = eventually("it stops", async || process.try_wait().expect("a child")).await;
+        assert!(status.success(), "{status}");
+    }
+
+    /// Its calls, newest first, as it prints them.
+    pub(super) async fn calls(&self) -> Vec<Value> {
+        let mut printed: Value =
+            serde_json::from_slice(&self.run(&["calls", "--json"]).await.stdout).expect("JSON");
+        serde_json::from_value(printed["calls"].take()).expect("calls")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some((mut process, _)) = self.running.take() {
+            process.kill().ok();
+            process.wait().ok();
+        }
+    }
+}
+
+/// Reads the log until it says where it listens; the rest is read on, and shown with `RUST_LOG` set.
+fn listening(log: ChildStderr) -> String {
+    let mut lines = BufReader::new(log).lines().map_while(Result::ok);
+    let mut seen = Vec::new();
+    let url = lines.by_ref().find_map(|line| {
+        let address = line.split_once("listening on http://").map(|(_, rest)| {
+            rest.chars().take_while(|c| matches!(c, '0'..='9' | '.' | ':')).collect::<String>()
+        });
+        seen.push(line);
+        address
+    });
+    let url = url.unwrap_or_else(|| panic!("it ended: {seen:#?}"));
+    std::thread::spawn(move || {
+        let shown = std::env::var_os("RUST_LOG").is_some();
+        lines.filter(|_| shown).for_each(|line| drop(writeln!(std::io::stderr(), "{line}")));
+    });
+    format!("http://{url}")
+}
