@@ -6,6 +6,7 @@ mod bad_input;
 mod both_doors;
 mod callers;
 mod carrying_out;
+mod documents;
 mod events;
 mod limits;
 mod peers;
