@@ -107,7 +107,8 @@ on_both_databases! {
 /// An Ask whose body has not come yet, and the rest of it.
 async fn begin(app: &TestApp, id: &str) -> (TcpStream, String) {
     let body = ask(id).to_string();
-    let mut stream = TcpStream::connect(app.url.trim_start_matches("http://")).await.expect("the server is there");
+    let mut stream =
+        TcpStream::connect(app.url.trim_start_matches("http://")).await.expect("the server is there");
     let head = format!(
         "POST {ASK} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-livekit-signature: {}\r\ncontent-length: {}\r\n\r\n",
         signature(body.as_bytes()),
