@@ -25,6 +25,7 @@ mod world;
 #[macro_export]
 macro_rules! on_both_databases {
     ($($(#[$meta:meta])* async fn $name:ident($setup:ident: Setup) $body:block)+) => {$(
+        #[cfg(test)]
         mod $name {
             use super::*;
 
