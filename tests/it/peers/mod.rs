@@ -16,7 +16,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use agent::{Act, AgentProcess, Behaviour};
-pub(crate) use phone::{Answered, Call, Ended, How, Phone, PhoneHost};
+pub(crate) use helper::Helper;
+pub(crate) use phone::{Answered, Call, Ended, How, Phone, PhoneHost, command};
 pub(crate) use server::{RealLiveKit, http_client};
 
 /// Something awaited did not come in time; its text ends with the last words of whoever was awaited.
@@ -47,6 +48,11 @@ fn installed() -> Option<Installed> {
         return None;
     };
     Some(Installed { livekit_server, python })
+}
+
+/// The Python that has the peers' packages, or nothing after saying so.
+pub(crate) fn python() -> Option<PathBuf> {
+    installed().map(|installed| installed.python)
 }
 
 /// Says that a test is skipped, past the test harness's capture so that it is always seen and counted.

@@ -240,7 +240,8 @@ pub(super) fn shared(place: &Mutex<Option<Arc<Helper>>>, script: &str, python: &
     }
 }
 
-pub(super) fn command(script: &str, python: &Path) -> Command {
+/// A script of the peers, to be run.
+pub(crate) fn command(script: &str, python: &Path) -> Command {
     let mut command = Command::new(python);
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(script));
     command.env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1");

@@ -51,7 +51,7 @@ async fn a_caller_who_rang_while_switchboard_was_down_is_answered_once_it_is_up(
     real.webhooks.set_target(Some(&app.url));
     caller.answered(SOON).await;
     println!("answered {:.2} s after the start", moment() - started);
-    assert_eq!(agents_in(&real.client(), &caller.room).await, [agents.spoke(&caller, 0).await]);
+    assert_eq!(agents_in(&side.client(), &caller.room).await, [agents.spoke(&caller, 0).await]);
 
     caller.hang_up().await;
     let call = app.until(|calls| calls.first().filter(|call| !call.is_open()).cloned()).await;
@@ -101,7 +101,7 @@ async fn killed_while_dispatching(fate: Fate) {
     })
     .await;
     println!("{fate:?}: answered, and known {:.2} s after the second start", moment() - started);
-    assert_eq!(agents_in(&real.client(), &caller.room).await, [job]);
+    assert_eq!(agents_in(&side.client(), &caller.room).await, [job]);
     let sent = if matches!(fate, Fate::Hold) { 2 } else { 1 };
     assert_eq!(real.dispatches_to(&caller.room), sent, "{call}");
     assert_eq!(real.livekit.dispatches(&caller.room).await.len(), 1);

@@ -4,7 +4,7 @@ use switchboard::call::EndReason;
 
 use super::agents::Manner;
 use super::caller::{Caller, put_out};
-use super::world::Real;
+use super::world::{Real, Side};
 use super::{AGENT, SOON, TO, World, seconds};
 use crate::app::Setup;
 use crate::peers::{Call, How};
@@ -16,7 +16,7 @@ on_both_databases! {
     async fn of_twenty_phones_at_once_five_are_answered_and_then_five_more(setup: Setup) {
         let engine = setup.engine;
         let Some(real) = Real::start_alone().await else { return };
-        let Some(world) = World::before(real, setup).await else { return };
+        let Some(world) = World::before(Side::Real(Box::new(real)), setup).await else { return };
         routing::limit(&world.app, 5).await;
         let agents = world.agents(AGENT, &[Manner::Answers]).await;
 

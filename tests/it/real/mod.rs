@@ -5,6 +5,7 @@ mod agents;
 mod away;
 mod caller;
 mod calls;
+mod client;
 mod crowd;
 mod lost;
 mod process;

@@ -71,39 +71,64 @@ impl Real {
         let to_it = |seen: &&Seen| seen.calls("CreateDispatch") && seen.json()["room"] == room;
         self.api.seen().iter().filter(to_it).count()
     }
+}
 
-    pub(super) fn client(&self) -> livekit::Client {
-        client(&self.livekit.url)
+impl Side {
+    pub(super) async fn start(kind: Kind) -> Option<Side> {
+        match kind {
+            Kind::Real => Some(Side::Real(Box::new(Real::start().await?))),
+            Kind::Fake => Some(Side::Fake(Arc::new(pretend().await))),
+        }
     }
+
+    /// Where Switchboard reaches it.
+    pub(super) fn api(&self) -> &str {
+        match self {
+            Side::Real(real) => &real.api.url,
+            Side::Fake(fake) => fake.url(),
+        }
+    }
+
+    /// Webhooks go to the server at this URL from now on.
+    pub(super) fn send_webhooks_to(&self, url: &str) {
+        match self {
+            Side::Real(real) => real.webhooks.set_target(Some(url)),
+            Side::Fake(fake) => fake.set_webhooks(vec![format!("{url}{EVENTS}")]),
+        }
+    }
+
+    /// A client of our own, past the proxy.
+    pub(super) fn client(&self) -> livekit::Client {
+        let url = match self {
+            Side::Real(real) => &real.livekit.url,
+            Side::Fake(fake) => fake.url(),
+        };
+        let clock = Clock::system();
+        let options = livekit::Options::new(SOON, Arc::new(move || clock.now().micros()));
+        livekit::Client::new(url, Credentials::new(KEY, SECRET), options).expect("a client")
+    }
+}
+
+/// A pretend LiveKit as slow as the real one.
+async fn pretend() -> Fake {
+    let clock = Clock::system();
+    let mut options = Options::new(Credentials::new(KEY, SECRET), Arc::new(move || clock.now().micros()));
+    options.timing = Timing { departure: Duration::from_secs(5), ..Timing::default() };
+    Fake::start(options).await.expect("the pretend LiveKit starts")
 }
 
 impl World {
     /// With one tenant, whose number is `TO`. None: this LiveKit is not installed.
     pub(super) async fn start(kind: Kind, setup: Setup) -> Option<World> {
-        match kind {
-            Kind::Real => World::before(Real::start().await?, setup).await,
-            Kind::Fake => Some(World::before_a_fake(setup).await),
-        }
+        World::before(Side::start(kind).await?, setup).await
     }
 
-    pub(super) async fn before(real: Real, setup: Setup) -> Option<World> {
-        let app = setup.livekit(&real.api.url).start().await?;
-        real.webhooks.set_target(Some(&app.url));
+    pub(super) async fn before(side: Side, setup: Setup) -> Option<World> {
+        let app = setup.livekit(side.api()).start().await?;
+        side.send_webhooks_to(&app.url);
         routing::acme(&app).await;
-        let client = real.client();
-        Some(World { app, side: Side::Real(Box::new(real)), client })
-    }
-
-    async fn before_a_fake(setup: Setup) -> World {
-        let clock = Clock::system();
-        let mut options = Options::new(Credentials::new(KEY, SECRET), Arc::new(move || clock.now().micros()));
-        options.timing = Timing { departure: Duration::from_secs(5), ..Timing::default() };
-        let fake = Arc::new(Fake::start(options).await.expect("the pretend LiveKit starts"));
-        let app = setup.livekit(fake.url()).start().await.expect("SQLite is always there");
-        fake.set_webhooks(vec![format!("{}{EVENTS}", app.url)]);
-        routing::acme(&app).await;
-        let client = client(fake.url());
-        World { app, side: Side::Fake(fake), client }
+        let client = side.client();
+        Some(World { app, side, client })
     }
 
     pub(super) fn real(&self) -> &Real {
@@ -172,10 +197,4 @@ pub(super) async fn agents_in(client: &livekit::Client, room: &str) -> Vec<Strin
     let there = client.list_participants(room).await.unwrap_or_default();
     let agents = there.into_iter().filter(|one: &Participant| one.kind == livekit::Kind::Agent);
     agents.map(|agent| agent.identity).collect()
-}
-
-fn client(url: &str) -> livekit::Client {
-    let clock = Clock::system();
-    let options = livekit::Options::new(SOON, Arc::new(move || clock.now().micros()));
-    livekit::Client::new(url, Credentials::new(KEY, SECRET), options).expect("a client")
 }
