@@ -280,8 +280,9 @@ impl Seen<'_> {
         let (id, held) = (self.call.id.clone(), self.held.clone());
         let (routing, timing, now) = (self.app.routing(), self.app.timing, self.app.clock.now());
         let changed = self.app.db.write(move |tx| -> db::Result<_> {
-            let Some(version) = jobs::renew(tx, job(&id), &held.holder, now)? else { return Ok(None) };
+            // The call before its job, as hearing does: two transactions never wait for each other.
             let Some(mut call) = calls::locked(tx, &id)? else { return Ok(None) };
+            let Some(version) = jobs::renew(tx, job(&id), &held.holder, now)? else { return Ok(None) };
             let with = Hearing { routing: &routing, timing: &timing, now, holder: &held.holder };
             what(tx, &mut call, &with)?;
             Ok(Some((call, version)))
@@ -317,7 +318,9 @@ impl Seen<'_> {
     async fn put_off(&mut self) {
         let (id, mut held) = (self.call.id.clone(), self.held.clone());
         let now = self.app.clock.now();
-        let longest = if self.call.outcome.status == Status::Ringing { 1 } else { 30 };
+        let reachable =
+            self.app.projects.get(&self.call.project).is_some_and(|project| project.client.is_some());
+        let longest = if reachable && self.call.outcome.status == Status::Ringing { 1 } else { 30 };
         let put_off = self.app.db.write(move |tx| -> db::Result<_> {
             let Some(version) = jobs::renew(tx, job(&id), &held.holder, now)? else { return Ok(None) };
             held.version = version;

@@ -276,7 +276,7 @@ async fn wrong(app: &TestApp, path: &str, body: &Value, pointer: &str) {
         "{path} {body}: {problem}"
     );
     let name = pointer.trim_start_matches(['#', '/']).replace('/', ".");
-    let said = format!("{name} {}", problem["errors"][0]["detail"].as_str().unwrap());
+    let said = format!("{name} {}", problem["errors"][0]["detail"].as_str().expect("text"));
     assert_eq!(problem["detail"], said.trim_start(), "in words it is named once");
     assert_eq!(app.written().await, before, "{path} {body}");
 }

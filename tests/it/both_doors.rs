@@ -39,7 +39,7 @@ on_both_databases! {
             let in_progress = |calls: &[switchboard::call::Call]| (calls[n].outcome.status == Status::InProgress).then_some(());
             world.app.until(in_progress).await;
             phone.hang_up().await;
-            let ended = world.app.until(|calls| Some(calls[n].outcome.end_reason?)).await;
+            let ended = world.app.until(|calls| calls[n].outcome.end_reason).await;
             assert_eq!(ended, EndReason::CallerHungUp);
             assert_eq!(world.livekit.dispatches(), []);
             assert_eq!(world.app.leads().await[0].attempts, i64::try_from(n).unwrap() + 1);
@@ -122,7 +122,7 @@ on_both_databases! {
         world.livekit.set_webhooks(Vec::new());
         let line = Line::new("crowd", world.app.app.clock.now());
         let (asked, rings) = (with(ask("-"), NAMES[0](&line)), line.rings());
-        let tell = async |n: usize| if n % 2 == 0 { world.app.ask(&asked).await } else { world.app.event(&rings).await };
+        let tell = async |n: usize| if n.is_multiple_of(2) { world.app.ask(&asked).await } else { world.app.event(&rings).await };
         let answers = all((0..20).map(tell)).await;
         assert!(answers.iter().all(|(status, _)| *status == 200));
         let written = world.app.written().await;

@@ -107,21 +107,22 @@ on_both_databases! {
 /// An Ask whose body has not come yet, and the rest of it.
 async fn begin(app: &TestApp, id: &str) -> (TcpStream, String) {
     let body = ask(id).to_string();
-    let mut stream = TcpStream::connect(app.url.trim_start_matches("http://")).await.unwrap();
+    let mut stream =
+        TcpStream::connect(app.url.trim_start_matches("http://")).await.expect("the server is there");
     let head = format!(
         "POST {ASK} HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-livekit-signature: {}\r\ncontent-length: {}\r\n\r\n",
         signature(body.as_bytes()),
         body.len()
     );
-    stream.write_all(head.as_bytes()).await.unwrap();
-    stream.write_all(&body.as_bytes()[..1]).await.unwrap();
+    stream.write_all(head.as_bytes()).await.expect("the server is there");
+    stream.write_all(&body.as_bytes()[..1]).await.expect("the server is there");
     (stream, body[1..].to_owned())
 }
 
 async fn finish((mut stream, rest): (TcpStream, String)) -> String {
-    stream.write_all(rest.as_bytes()).await.unwrap();
+    stream.write_all(rest.as_bytes()).await.expect("the server is there");
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    stream.read_to_string(&mut answer).await.expect("the server is there");
     answer
 }
 

@@ -317,7 +317,7 @@ fn last_lost(call: &Call) -> Option<(&Presence, &Leave)> {
     agents
         .filter(|agent| !put_out(agent))
         .filter_map(|agent| Some((agent, agent.left.as_ref()?)))
-        .max_by_key(|(_, leave)| leave.at)
+        .max_by_key(|(agent, leave)| (leave.at, agent.joined_at))
 }
 
 /// When an agent that moves to another connection should be back.

@@ -170,6 +170,7 @@ async fn a_call_as_json_has_the_users_names() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one whole answer as a snapshot")]
 async fn a_call_in_full_has_its_decision_and_its_timeline_beside_its_fields() {
     let (world, [talked, unknown, _]) = World::with_three_calls().await;
     let json = async |id| {

@@ -92,8 +92,7 @@ impl<'j> Fields<'j> {
 
     /// What is wrong with a field.
     pub(super) fn wrong(&self, name: &str, what: &str) -> Problem {
-        let pointer =
-            if self.at.is_empty() { format!("/{name}") } else { format!("/{}/{name}", self.at) };
+        let pointer = if self.at.is_empty() { format!("/{name}") } else { format!("/{}/{name}", self.at) };
         Problem::invalid(pointer, what.to_owned())
     }
 }
