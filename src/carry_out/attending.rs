@@ -168,7 +168,7 @@ impl Seen<'_> {
         let (client, room) = self.place()?;
         if let Some(attempt) = self.call.attendance.attempts.get(index) {
             tracing::warn!(agent = attempt.agent, "{}: dispatching again", why.describe());
-            if let Some(id) = &attempt.dispatch {
+            if let Some(id) = attempt.dispatch.as_ref().filter(|_| why.deletes()) {
                 let deleted = client.delete_dispatch(&room, id).await;
                 deleted.map_err(|error| later("deleting a dispatch", &error))?;
             }

@@ -13,8 +13,6 @@ use super::chosen;
 
 /// A dispatch that ended unsure is listed again this long after it was settled: the request may have been on its way.
 const LATE_REQUEST: Duration = Duration::from_secs(5);
-/// The deletion of a dispatch whose job was hidden takes effect this late: 5 s to be listed, 3 s to leave, and some.
-const LATE_DELETE: Duration = Duration::from_secs(12);
 /// Waits between dispatches that nobody took; the last one is used again and again.
 const BETWEEN: [Duration; 8] = [
     Duration::ZERO,
@@ -67,7 +65,7 @@ pub struct Attempt {
     /// When it was last looked up.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub looked_at: Option<Timestamp>,
-    /// Why and when it was given up; the dispatch is gone from LiveKit.
+    /// Why and when it was given up. The dispatch is gone from LiveKit, unless nobody seemed to take it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub closed: Option<(Timestamp, Closed)>,
     /// It replaces an agent that was lost in mid-call.
@@ -90,6 +88,12 @@ pub enum Closed {
 }
 
 impl Closed {
+    /// Whether the dispatch is deleted. Not one that nobody took: LiveKit never tries again, and hides a new job for
+    /// up to 5 s while it gathers the names of the workers, so its agent may be on the way and the first to come.
+    pub const fn deletes(self) -> bool {
+        !matches!(self, Closed::NobodyTook)
+    }
+
     /// In words, for a person.
     pub const fn describe(self) -> &'static str {
         match self {
@@ -168,7 +172,8 @@ impl Attendance {
         last.unwrap_or_else(|| chosen(decision).map_or_else(String::new, |(agent, _)| agent.to_owned()))
     }
 
-    /// When to dispatch again after failures, and whom: the fallback from the second failure on.
+    /// When to dispatch again after failures, and whom: the fallback from the second failure on, in turns with the
+    /// agent itself, which may have room again where nobody runs the fallback.
     pub(super) fn again(&self, decision: &Decision) -> Option<(Timestamp, String)> {
         let (agent, fallback) = chosen(decision)?;
         let failures = self.attempts.iter().filter(|attempt| attempt.closed.is_some()).count();
@@ -176,8 +181,11 @@ impl Attendance {
             .attempts
             .iter()
             .any(|attempt| matches!(attempt.closed, Some((_, Closed::NobodyAnswered | Closed::AgentLeft))));
-        let whom = if failures >= 2 || slow { fallback.unwrap_or(agent) } else { agent };
-        let last = self.attempts.last().and_then(|attempt| attempt.closed);
+        let last = self.attempts.last();
+        let stood_in = last.is_some_and(|last| fallback == Some(&last.agent));
+        let stands_in = slow || failures >= 2 && !stood_in;
+        let whom = fallback.filter(|_| stands_in).unwrap_or(agent);
+        let last = last.and_then(|attempt| attempt.closed);
         let at = last
             .map_or(Timestamp::MIN, |(at, _)| at.saturating_add(BETWEEN[failures.min(BETWEEN.len()) - 1]));
         Some((at, whom.to_owned()))
@@ -189,11 +197,13 @@ impl Attendance {
             self.adopt_static(listed, now);
         }
         self.recognise(listed, now);
+        self.take_back(listed, there, now);
         let current = self.current().map(|(index, _)| index);
         for dispatch in listed {
-            let owner = self.attempts.iter().position(|a| a.dispatch.as_deref() == Some(&dispatch.id));
+            let owner = self.owner(&dispatch.id);
             let standing = match owner {
                 Some(index) if Some(index) == current => Standing::Ours(index),
+                Some(index) if dispatch.agents.is_empty() && self.seemed_untaken(index) => continue,
                 Some(_) => Standing::Stale,
                 None if dispatch.ours => Standing::Stale,
                 None => Standing::Foreign,
@@ -205,12 +215,12 @@ impl Attendance {
                 self.agents.insert(agent.clone(), standing);
             }
         }
-        for agent in there.iter().filter(|agent| !listed.iter().any(|d| d.agents.contains(&agent.identity))) {
+        for agent in there.iter().filter(|agent| !is_listed(listed, agent)) {
             let unlisted = self.unlisted(agent);
             self.agents.entry(agent.identity.clone()).or_insert(unlisted);
         }
         let Some(index) = current else { return };
-        self.keep_the_last(index, there);
+        self.keep_the_first(index, there);
         let came = there.iter().any(|agent| self.agents.get(&agent.identity) == Some(&Standing::Ours(index)));
         let attempt = &mut self.attempts[index];
         attempt.looked_at = Some(now);
@@ -219,8 +229,63 @@ impl Attendance {
         }
     }
 
-    /// An agent whose job LiveKit does not list: it hides new jobs for up to 5 s while it gathers the names of the
-    /// workers. So the agent's own name tells whose it is.
+    /// The attempt that this dispatch belongs to.
+    fn owner(&self, dispatch: &str) -> Option<usize> {
+        self.attempts.iter().position(|attempt| attempt.dispatch.as_deref() == Some(dispatch))
+    }
+
+    fn seemed_untaken(&self, index: usize) -> bool {
+        self.attempts.get(index).is_some_and(|of| matches!(of.closed, Some((_, Closed::NobodyTook))))
+    }
+
+    /// An attempt that nobody seemed to take was taken after all: it is the current one again, unless that one has
+    /// somebody already.
+    fn take_back(&mut self, listed: &[Listed], there: &[Presence], now: Timestamp) {
+        let jobs = |attempt: &Attempt| {
+            listed.iter().any(|d| Some(&d.id) == attempt.dispatch.as_ref() && !d.agents.is_empty())
+        };
+        let came = |attempt: &Attempt| {
+            let new = there
+                .iter()
+                .filter(|agent| !is_listed(listed, agent) && !self.agents.contains_key(&agent.identity));
+            new.into_iter().any(|agent| agent.agent_name.as_ref() == Some(&attempt.agent))
+        };
+        let held = |index| {
+            there.iter().find(|agent| self.agents.get(&agent.identity) == Some(&Standing::Ours(index)))
+        };
+        let current = self.current();
+        if let Some((index, attempt)) = current {
+            if let Some(held) = held(index) {
+                return self.rehome(index, &held.identity.clone(), listed);
+            }
+            if attempt.sent_at.is_none() || attempt.taken_at.is_some() || jobs(attempt) || came(attempt) {
+                return;
+            }
+        }
+        let current = current.map(|(index, _)| index);
+        let untaken = self.attempts.iter().enumerate().filter(|(index, _)| self.seemed_untaken(*index));
+        let Some(index) = untaken.filter(|(_, of)| jobs(of) || came(of)).map(|(index, _)| index).next()
+        else {
+            return;
+        };
+        if let Some(current) = current {
+            self.close(current, Closed::NobodyTook, now);
+        }
+        let dispatch = self.attempts[index].dispatch.take();
+        self.attempts.push(Attempt { dispatch, closed: None, ..self.attempts[index].clone() });
+    }
+
+    /// The agent on the call was known by its name only. Now that LiveKit lists its job, the attempt has that dispatch.
+    fn rehome(&mut self, index: usize, agent: &String, listed: &[Listed]) {
+        let Some(dispatch) = listed.iter().find(|dispatch| dispatch.agents.contains(agent)) else { return };
+        let Some(owner) = self.owner(&dispatch.id).filter(|owner| self.seemed_untaken(*owner)) else {
+            return;
+        };
+        let other = self.attempts[index].dispatch.replace(dispatch.id.clone());
+        self.attempts[owner].dispatch = other;
+    }
+
+    /// An agent whose job LiveKit does not list yet: its own name tells whose it is.
     fn unlisted(&self, agent: &Presence) -> Standing {
         let name = agent.agent_name.as_ref();
         match self.current() {
@@ -230,24 +295,13 @@ impl Attendance {
         }
     }
 
-    /// Of several agents that all seem to be the current attempt's, the first came from one that was given up while
-    /// its job was hidden, and LiveKit is about to take it away: the last one stays.
-    fn keep_the_last(&mut self, index: usize, there: &[Presence]) {
+    /// Of several agents that all seem to be the current attempt's, the first one has greeted the caller: it stays.
+    fn keep_the_first(&mut self, index: usize, there: &[Presence]) {
         let ours = |agent: &&Presence| self.agents.get(&agent.identity) == Some(&Standing::Ours(index));
-        let mut ours: Vec<&Presence> = there.iter().filter(ours).collect();
-        ours.sort_by_key(|agent| agent.joined_at);
-        ours.pop();
-        self.agents.extend(ours.into_iter().map(|agent| (agent.identity.clone(), Standing::Stale)));
-    }
-
-    /// Whether this agent may have left because we deleted its dispatch while its job was hidden: LiveKit carries
-    /// that out late, and it looks as if the agent had left by itself.
-    pub(super) fn took_away(&self, agent: &Presence, left_at: Timestamp) -> bool {
-        self.attempts.iter().any(|attempt| {
-            let same = agent.agent_name.as_ref().is_none_or(|name| *name == attempt.agent);
-            let closed = attempt.closed.filter(|(_, why)| *why == Closed::NobodyTook);
-            same && closed.is_some_and(|(at, _)| left_at.since(at) <= LATE_DELETE)
-        })
+        let ours: Vec<&Presence> = there.iter().filter(ours).collect();
+        let Some(first) = ours.iter().min_by_key(|agent| agent.joined_at) else { return };
+        let others = ours.iter().filter(|agent| agent.identity != first.identity);
+        self.agents.extend(others.map(|agent| (agent.identity.clone(), Standing::Stale)).collect::<Vec<_>>());
     }
 
     /// The dispatch that LiveKit's own rule made counts as the first attempt.
@@ -296,4 +350,8 @@ impl Attendance {
             attempt.closed = Some((now, why));
         }
     }
+}
+
+fn is_listed(listed: &[Listed], agent: &Presence) -> bool {
+    listed.iter().any(|dispatch| dispatch.agents.contains(&agent.identity))
 }

@@ -141,8 +141,21 @@ fn strays(call: &Call, now: Timestamp) -> Option<Next> {
             None => return Some(Next::Look),
         }
     }
+    if several_current(call) {
+        return Some(Next::Look);
+    }
     let unsure = attendance.current().and_then(|(_, attempt)| attempt.late_look())?;
     (now >= unsure).then_some(Next::Look)
+}
+
+/// Two agents seem to be the current attempt's: a look tells which one stays.
+fn several_current(call: &Call) -> bool {
+    let Some((index, _)) = call.attendance.current() else { return false };
+    let ours =
+        |agent: &&Presence| call.attendance.agents.get(&agent.identity) == Some(&Standing::Ours(index));
+    let mut ours = agents_there(call).filter(ours).map(|agent| &agent.identity);
+    let first = ours.next();
+    ours.any(|identity| Some(identity) != first)
 }
 
 fn ringing(call: &Call, decision: &Decision, timing: &Timing, now: Timestamp) -> Next {
@@ -205,7 +218,7 @@ fn in_progress(call: &Call, decision: &Decision, timing: &Timing, now: Timestamp
             return Next::Wait(back_by(leave, timing));
         }
         let settled = stayed(call, agent, leave.at) >= timing.agent_settled;
-        if leave.why == Why::Itself && settled && !attendance.took_away(agent, leave.at) {
+        if leave.why == Why::Itself && settled {
             return Next::End(Act::AgentHungUp);
         }
     }

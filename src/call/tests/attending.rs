@@ -34,7 +34,7 @@ fn a_call_is_answered_and_its_room_is_cleared_once_when_the_caller_hangs_up() {
 }
 
 #[test]
-fn a_dispatch_nobody_takes_is_closed_and_sent_again_at_once_then_the_fallback_then_ever_more_rarely() {
+fn a_dispatch_nobody_takes_is_sent_again_at_once_then_the_fallback_and_both_in_turns_ever_more_rarely() {
     let (log, world) = story(World::ringing(), 120_000);
     insta::assert_snapshot!(log, @"
     0 claim telephony-agent
@@ -49,40 +49,40 @@ fn a_dispatch_nobody_takes_is_closed_and_sent_again_at_once_then_the_fallback_th
     2000 send 2 reception
     3000 look
     3000 close 2 NobodyTook
-    3250 claim reception
-    3250 send 3 reception
+    3250 claim telephony-agent
+    3250 send 3 telephony-agent
     4250 look
     4250 close 3 NobodyTook
     4750 claim reception
     4750 send 4 reception
     5750 look
     5750 close 4 NobodyTook
-    6500 claim reception
-    6500 send 5 reception
+    6500 claim telephony-agent
+    6500 send 5 telephony-agent
     7500 look
     7500 close 5 NobodyTook
     8500 claim reception
     8500 send 6 reception
     9500 look
     9500 close 6 NobodyTook
-    11000 claim reception
-    11000 send 7 reception
+    11000 claim telephony-agent
+    11000 send 7 telephony-agent
     12000 look
     12000 close 7 NobodyTook
     14000 claim reception
     14000 send 8 reception
     15000 look
     15000 close 8 NobodyTook
-    17000 claim reception
-    17000 send 9 reception
+    17000 claim telephony-agent
+    17000 send 9 telephony-agent
     18000 look
     18000 close 9 NobodyTook
     20000 claim reception
     20000 send 10 reception
     21000 look
     21000 close 10 NobodyTook
-    23000 claim reception
-    23000 send 11 reception
+    23000 claim telephony-agent
+    23000 send 11 telephony-agent
     24000 look
     24000 close 11 NobodyTook
     25000 end GaveUp
@@ -104,6 +104,20 @@ fn a_momentarily_full_worker_answers_the_second_dispatch() {
     1420 look
     ");
     assert_eq!(world.call.outcome.answered_at.map(since), Some(1_470));
+}
+
+#[test]
+fn an_agent_that_comes_late_while_livekit_hides_its_job_is_kept_where_nobody_else_comes() {
+    for joins in [900, 1_500, 2_500, 4_500] {
+        let slow = Worker { joins, ..WARM };
+        let mut world = World::ringing().workers("telephony-agent", &[slow]);
+        world.hides = 5_000;
+        let (log, world) = story(world, 60_000);
+        assert_eq!(world.call.outcome.answered_at.map(since), Some(270 + joins), "{log}");
+        let there = attend::agents_there(&world.call).map(|agent| agent.identity.as_str());
+        assert_eq!(there.collect::<Vec<_>>(), ["agent-AJ_0"], "{log}");
+        assert!(world.two_agents <= 200, "{}: {log}", world.two_agents);
+    }
 }
 
 #[test]

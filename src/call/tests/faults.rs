@@ -68,7 +68,7 @@ proptest! {
         (chosen, fallback, ruled) in (workers(), workers(), workers()),
         network in prop::collection::vec(delivery(), 0..5),
         people in prop::collection::vec(person(), 0..3),
-        (with_fallback, webhook) in (any::<bool>(), 1..1_000_i64),
+        (with_fallback, webhook, hides) in (any::<bool>(), 1..1_000_i64, prop_oneof![Just(0), 0..5_000_i64]),
         hangs_up in prop::option::of(0..100_000_i64),
     ) {
         let only_asked = rings.len() == 1 && rings[0].room.is_none();
@@ -81,6 +81,7 @@ proptest! {
             .network(&network)
             .rule("ruled");
         world.webhook = webhook;
+        world.hides = hides;
         for (index, person) in people.into_iter().enumerate().filter(|_| !only_asked) {
             match person {
                 Person::Comes(at, kind, stays) => {

@@ -64,6 +64,7 @@ struct Dispatch {
     agent: String,
     ours: bool,
     worker: Worker,
+    made: i64,
     taken: bool,
     deleted: bool,
 }
@@ -80,6 +81,8 @@ pub(super) struct World {
     pub alone: i64,
     pub network: VecDeque<Delivery>,
     pub webhook: i64,
+    /// So long after a dispatch LiveKit does not list who took it.
+    pub hides: i64,
     workers: HashMap<String, VecDeque<Worker>>,
     dispatches: Vec<Dispatch>,
     there: BTreeMap<String, Guest>,
@@ -106,6 +109,7 @@ impl World {
             alone: 0,
             network: VecDeque::new(),
             webhook: 20,
+            hides: 0,
             workers: HashMap::new(),
             dispatches: Vec::new(),
             there: BTreeMap::new(),
@@ -213,7 +217,9 @@ impl World {
             }
             Next::Close(index, why) => {
                 self.note(format!("close {index} {why:?}"));
-                if let Some(id) = self.call.attendance.attempts[index].dispatch.clone() {
+                if let Some(id) =
+                    self.call.attendance.attempts[index].dispatch.clone().filter(|_| why.deletes())
+                {
                     self.delete(&id);
                 }
                 self.call.attendance.close(index, why, now);
@@ -307,7 +313,11 @@ impl World {
             id: format!("AD_{index}"),
             agent: dispatch.agent.clone(),
             ours: dispatch.ours,
-            agents: if dispatch.taken { vec![format!("agent-AJ_{index}")] } else { Vec::new() },
+            agents: if dispatch.taken && self.now >= dispatch.made + self.hides {
+                vec![format!("agent-AJ_{index}")]
+            } else {
+                Vec::new()
+            },
         });
         std::iter::once(unnamed).chain(listed).collect()
     }
@@ -318,7 +328,7 @@ impl World {
         let worker =
             fare.and_then(|fare| if fare.len() > 1 { fare.pop_front() } else { fare.front().copied() });
         let (index, worker) = (self.dispatches.len(), worker.unwrap_or(NOBODY));
-        self.dispatches.push(Dispatch { agent, ours, worker, taken: false, deleted: false });
+        self.dispatches.push(Dispatch { agent, ours, worker, made: self.now, taken: false, deleted: false });
         if let Some(after) = worker.takes {
             self.plan(self.now + after, Event::Take(index));
         }

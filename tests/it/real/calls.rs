@@ -108,6 +108,21 @@ through_both_livekits! {
         world.stop().await;
     }
 
+    async fn an_agent_that_is_slow_to_come_answers_where_nobody_runs_the_fallback(kind: Kind) {
+        let Some(world) = World::start(kind, setup()).await else { return };
+        let agents = world.agents(AGENT, &[Manner::JoinsAfter(seconds(3))]).await;
+        let caller = world.call(TO, FROM).await;
+        let rang = caller.answered(SOON).await;
+        println!("{kind:?}: a slow agent answered after {rang:.2} s, {} dispatches", world.dispatches_to(&caller));
+        world.ledger(&caller, |call| call.outcome.status == Status::InProgress).await;
+        world.until_one_agent(&caller).await;
+        assert!(!caller.has_ended());
+        caller.hang_up().await;
+        assert_eq!(world.ended(&caller).await.outcome.end_reason, Some(EndReason::CallerHungUp));
+        assert!(agents.jobs_of(&caller) >= 1);
+        world.stop().await;
+    }
+
     async fn a_mute_agent_is_not_an_answer(kind: Kind) {
         let setup = setup().with("SWITCHBOARD_CALLS__ANSWER_TIMEOUT", "3s");
         let Some(world) = World::start(kind, setup).await else { return };

@@ -171,6 +171,17 @@ impl World {
         .await;
     }
 
+    /// Awaits that Switchboard leaves a caller with one agent: looked at again and again for a while, for those
+    /// that are to go may come late.
+    pub(super) async fn until_one_agent(&self, caller: &Caller) {
+        let mut alone = 0;
+        eventually("one agent in the room, and no other for two seconds", async || {
+            alone = if self.agents_with(caller).await.len() == 1 { alone + 1 } else { 0 };
+            (alone >= 100).then_some(())
+        })
+        .await;
+    }
+
     /// Awaits that there is no room of a caller's any more.
     pub(super) async fn until_no_room(&self, caller: &Caller) {
         eventually("no room", async || {
