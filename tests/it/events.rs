@@ -12,7 +12,7 @@ use switchboard::db;
 use crate::app::{EVENTS, KEY, SECRET, Setup, TestApp, Written, answer, signature};
 use crate::ask::{all, ask, with};
 use crate::on_both_databases;
-use crate::routing;
+use crate::routing::{self, eventually};
 use crate::says::Line;
 
 on_both_databases! {
@@ -44,11 +44,13 @@ on_both_databases! {
         let answers = all((0..10).map(|_| app.event(&rings))).await;
         assert!(answers.iter().all(|(status, _)| *status == 200));
         app.event(&line.hangs_up(2000)).await;
+        eventually("nothing is left to do", async || app.written().await.jobs == 0).await;
         let before = app.written().await;
         assert_eq!((before.facts, before.calls, before.attempts), (2, 1, 1));
         for event in [&rings, &line.hangs_up(2000)] {
             assert_eq!(app.event(event).await.0, 200);
         }
+        eventually("nothing is left to do", async || app.written().await.jobs == 0).await;
         assert_eq!(app.written().await, before);
         app.stop().await;
     }

@@ -1,5 +1,4 @@
 //! Tests through the front door, with real parts where there are any.
-#![expect(clippy::unwrap_used, reason = "a test fails where it happens")]
 
 mod app;
 mod ask;
