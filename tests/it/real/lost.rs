@@ -7,7 +7,7 @@ use super::agents::Manner;
 use super::caller::{Caller, put_out};
 use super::{AGENT, FROM, Kind, SOON, TO, World, seconds};
 use crate::app::Setup;
-use crate::peers::{self, Act, AgentProcess, How};
+use crate::peers::{self, AgentProcess, How};
 use crate::routing;
 
 async fn world(setup: Setup) -> Option<World> {
@@ -79,17 +79,16 @@ async fn a_full_worker_answers_once_it_has_room() {
 
 #[tokio::test]
 async fn a_second_leg_is_not_a_ring_and_keeps_the_call_while_it_is_there() {
-    let Some(world) = world(setup().with("SWITCHBOARD_CALLS__AGENT_SETTLED", "1ms")).await else { return };
-    let agents = AgentProcess::start(&world.real().livekit, AGENT, peers::Behaviour::answers()).await;
+    let Some(world) = world(setup()).await else { return };
+    let agents = world.agents(AGENT, &[Manner::GoodbyeAfter(seconds(6))]).await;
     let caller = world.call(TO, FROM).await;
     caller.answered(SOON).await;
-    let job = agents.job(&caller.room, SOON).await.unwrap();
 
     let leg = peers::Call::new("+15557650199", TO).room(&caller.room).outbound_leg();
     let leg = world.real().phones.place(leg).await;
     world.ledger(&caller, |call| call.evidence.guests.contains_key(&leg.participant)).await;
-    agents.act(&job, Act::Goodbye);
-    agents.moment(&job, "left", SOON).await.unwrap();
+    assert_eq!(world.agents_with(&caller).await.len(), 1, "the leg is there before the agent goes");
+    agents.left(&caller, 0).await;
     let agent_left = |call: &switchboard::call::Call| {
         let agents = call.evidence.guests.values().filter(|guest| guest.agent_name.is_some());
         agents.into_iter().any(|agent| agent.left.is_some())
@@ -104,6 +103,6 @@ async fn a_second_leg_is_not_a_ring_and_keeps_the_call_while_it_is_there() {
     assert_eq!((left.how, ended.how), (How::HungUp, put_out()));
     assert!(ended.at >= left.at - 0.1, "it was the leg's leaving that ended it");
     assert_eq!(world.ended(&caller).await.outcome.end_reason, Some(EndReason::AgentHungUp));
-    assert_eq!((world.dispatches_to(&caller), agents.jobs().len()), (1, 1));
+    assert_eq!((world.dispatches_to(&caller), agents.jobs_of(&caller)), (1, 1));
     world.stop().await;
 }
