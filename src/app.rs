@@ -18,6 +18,9 @@ use crate::db::{self, Db};
 use crate::hear::{self, Heard, Hearing};
 use crate::metrics::Metrics;
 
+/// Jobs of other replicas and of crashed ones are looked for this often.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// The LiveKit project that is meant where none is named.
 pub const DEFAULT_PROJECT: &str = "default";
 
@@ -181,9 +184,11 @@ impl App {
             .await
     }
 
-    /// Has the job loop look again no later than at `at`.
+    /// Has the job loop look again no later than at `at`. It looks every [`LOOK_EVERY`] anyway, so that only what is
+    /// due sooner wakes it: a flood of calls that need nothing for now does not.
     pub fn wake_at(&self, at: Timestamp) {
-        if at.micros() < self.0.wakes_at.load(Ordering::Acquire) {
+        let soon = at < self.clock.now().saturating_add(LOOK_EVERY);
+        if soon && at.micros() < self.0.wakes_at.load(Ordering::Acquire) {
             self.0.wake.notify_one();
         }
     }
@@ -196,6 +201,7 @@ impl App {
             () = self.0.wake.notified() => {}
             () = self.0.stop.cancelled() => {}
         }
-        self.0.wakes_at.store(i64::MIN, Ordering::Release);
+        // Awake: whatever is planned meanwhile may have been overlooked.
+        self.0.wakes_at.store(i64::MAX, Ordering::Release);
     }
 }

@@ -62,6 +62,8 @@ pub struct Touched {
     pub answered: bool,
     /// Something is to be done at once, and we hold the job.
     pub job: Option<Held>,
+    /// Otherwise: when something is to be done next.
+    pub due: Option<Timestamp>,
     /// How long deciding took, where this fact was decided on.
     pub decided_in: Option<Duration>,
 }
@@ -178,7 +180,7 @@ fn start(tx: &mut Tx<'_>, fact: &Fact, ring: &Ring, body: &str, with: &Hearing<'
     let job =
         if plan == Plan::Never { None } else { jobs::plan(tx, job(&call.id), plan, with.holder, with.now)? };
     let (ended, answered) = (!call.is_open(), call.outcome.answered_at.is_some());
-    Ok(Heard::Calls(vec![Touched { call, fresh: true, ended, answered, job, decided_in }]))
+    Ok(Heard::Calls(vec![Touched { call, fresh: true, ended, answered, job, due: due(plan), decided_in }]))
 }
 
 /// The job of a call.
@@ -230,7 +232,15 @@ fn fold(tx: &mut Tx<'_>, mut call: Call, fact: &Fact, with: &Hearing<'_>) -> db:
     let job = jobs::plan(tx, job(&call.id), plan, with.holder, with.now)?;
     let ended = before.open && !call.is_open();
     let answered = !before.answered && call.outcome.answered_at.is_some();
-    Ok(Touched { call, fresh: false, ended, answered, job, decided_in: None })
+    Ok(Touched { call, fresh: false, ended, answered, job, due: due(plan), decided_in: None })
+}
+
+/// When a plan has to be carried out, if that is not now.
+const fn due(plan: Plan) -> Option<Timestamp> {
+    match plan {
+        Plan::At(at) => Some(at),
+        Plan::Now | Plan::Never => None,
+    }
 }
 
 /// What comes next, from the rules. The first dispatch is claimed here and now, with the ring itself.

@@ -154,7 +154,11 @@ impl Target {
             Target::Sqlite(connection) => {
                 connection.execute_batch("analyze; pragma wal_checkpoint(truncate);")?
             }
-            Target::Postgres(client) => client.batch_execute("vacuum analyze; checkpoint")?,
+            Target::Postgres(client) => {
+                // One by one: a vacuum takes no company.
+                client.batch_execute("vacuum analyze")?;
+                client.batch_execute("checkpoint")?;
+            }
         }
         Ok(())
     }

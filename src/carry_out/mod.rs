@@ -34,7 +34,9 @@ fn follow(app: &App, touched: Touched) {
     let span = logs::of_call(&touched.call.id);
     span.in_scope(|| tell(app, &touched));
     let Some(held) = touched.job else {
-        app.wake_at(app.clock.now());
+        if let Some(due) = touched.due {
+            app.wake_at(due);
+        }
         return;
     };
     let (app, call) = (app.clone(), touched.call);

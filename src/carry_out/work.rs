@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::app::App;
+use crate::app::{App, LOOK_EVERY};
 use crate::call::routing::Routing;
 use crate::clock::Timestamp;
 use crate::db::{self, changes, facts, jobs, leases, routing};
@@ -11,8 +11,6 @@ use crate::ids::{CallId, TenantId};
 
 use super::{attending, reconcile};
 
-/// Jobs of other replicas and of crashed ones are looked for this often.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Jobs taken up at once; the rest are taken in the next round.
 const AT_ONCE: i64 = 64;
 /// Configuration changed by another process is picked up within this.
