@@ -283,7 +283,7 @@ async fn wrong(app: &TestApp, path: &str, body: &Value, pointer: &str) {
 
 /// A slow disk is no reason for a 503 here: what is tried is what the bodies do.
 fn patient(setup: Setup) -> Setup {
-    setup.with("SWITCHBOARD_DATABASE__TIMEOUT", "20s").with("SWITCHBOARD_SERVER__ASK_TIMEOUT", "20s")
+    setup.with("SWITCHBOARD_DATABASE__TIMEOUT", "20s").with("SWITCHBOARD_SERVER__ASK_TIMEOUT", "9s")
 }
 
 /// Posts them all, rightly signed; each with what it was answered.
