@@ -101,17 +101,18 @@ impl Db {
     }
 
     fn open_postgres(connector: &Arc<postgres::Connector>, options: &Options) -> Result<Db> {
-        let pool = |name, threads: usize, budget| {
+        use postgres::Reads::{AsPlanned, ByIndex};
+        let pool = |name, threads: usize, budget, reads| {
             let bodies = (0..threads).map(|_| {
-                let worker = postgres::Worker::new(connector.clone(), budget);
+                let worker = postgres::Worker::new(connector.clone(), budget, reads);
                 move |jobs: Receiver<Message>| worker.run(&jobs)
             });
             Pool::start(name, options.queue, bodies)
         };
         let pools = [
-            pool("db-write", options.writers, options.budget)?,
-            pool("db-read", options.readers, options.budget)?,
-            pool("db-report", options.reporters, options.report_budget)?,
+            pool("db-write", options.writers, options.budget, ByIndex)?,
+            pool("db-read", options.readers, options.budget, ByIndex)?,
+            pool("db-report", options.reporters, options.report_budget, AsPlanned)?,
         ];
         let db = Self::with(Engine::Postgres, pools, Notifier::new(), options);
         postgres::listen(connector.clone(), db.0.notifier.clone(), Arc::downgrade(&db.0.open))?;

@@ -43,7 +43,7 @@ impl Connector {
     }
 
     /// A new connection, whose statements take at most this long.
-    fn connect(&self, statement_timeout: Duration) -> Result<Client, postgres::Error> {
+    fn connect(&self, statement_timeout: Duration, reads: Reads) -> Result<Client, postgres::Error> {
         let mut client = match &self.tls {
             Some(tls) => self.config.connect(tls.clone())?,
             None => self.config.connect(NoTls)?,
@@ -53,7 +53,9 @@ impl Connector {
         let idle = millis.saturating_mul(2).clamp(10_000, i32::MAX as u128);
         client.batch_execute(&format!(
             "set statement_timeout = {millis}; set idle_in_transaction_session_timeout = {idle};
-             select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'"
+             set enable_seqscan = {};
+             select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'",
+            if reads == Reads::ByIndex { "off" } else { "on" },
         ))?;
         Ok(client)
     }
@@ -70,7 +72,7 @@ impl Connector {
             let why = why.map_or_else(|| PostgresError::from(&e).to_string(), ToString::to_string);
             Error::refused(format!("cannot connect to PostgreSQL at {place}: {why}"))
         };
-        let mut client = self.connect(PAUSE * 10).map_err(failed)?;
+        let mut client = self.connect(PAUSE * 10, Reads::AsPlanned).map_err(failed)?;
         let version: i64 = client
             .query_one("select current_setting('server_version_num')::bigint", &[])
             .and_then(|row| row.try_get(0))
@@ -82,18 +84,28 @@ impl Connector {
     }
 }
 
+/// How a connection's statements find their rows.
+#[derive(Copy, Clone, Debug, Eq, PartialEq)]
+pub(super) enum Reads {
+    /// By an index, always: a statement prepared while its table was empty would go through all of it for ever.
+    ByIndex,
+    /// As the planner thinks best.
+    AsPlanned,
+}
+
 /// A thread with a connection of its own, made when it is first needed and again when it is lost.
 pub(super) struct Worker {
     connector: Arc<Connector>,
     statement_timeout: Duration,
+    reads: Reads,
     client: Option<Client>,
     known: Known,
     refuse_until: Option<Instant>,
 }
 
 impl Worker {
-    pub(super) fn new(connector: Arc<Connector>, statement_timeout: Duration) -> Worker {
-        Worker { connector, statement_timeout, client: None, known: Known::new(), refuse_until: None }
+    pub(super) fn new(connector: Arc<Connector>, statement_timeout: Duration, reads: Reads) -> Worker {
+        Worker { connector, statement_timeout, reads, client: None, known: Known::new(), refuse_until: None }
     }
 
     pub(super) fn run(mut self, jobs: &Receiver<Message>) {
@@ -117,7 +129,11 @@ impl Worker {
     fn transact(&mut self, job: &mut Option<Job>) -> Result<()> {
         let client = match &mut self.client {
             Some(client) => client,
-            none => none.insert(connect(&self.connector, self.statement_timeout, &mut self.refuse_until)?),
+            none => none.insert(connect(
+                &self.connector,
+                (self.statement_timeout, self.reads),
+                &mut self.refuse_until,
+            )?),
         };
         let (level, read_only) = match job.as_ref().map(|job| job.lane) {
             Some(Lane::Read | Lane::Report) => (IsolationLevel::RepeatableRead, true),
@@ -146,13 +162,13 @@ impl Worker {
 
 fn connect(
     connector: &Connector,
-    statement_timeout: Duration,
+    (statement_timeout, reads): (Duration, Reads),
     refuse_until: &mut Option<Instant>,
 ) -> Result<Client> {
     if refuse_until.is_some_and(|until| Instant::now() < until) {
         return Err(Error::Busy);
     }
-    connector.connect(statement_timeout).map_err(|e| {
+    connector.connect(statement_timeout, reads).map_err(|e| {
         *refuse_until = Some(Instant::now() + PAUSE);
         tracing::warn!(error = %PostgresError::from(&e), "cannot connect to PostgreSQL");
         Error::from(e)
@@ -221,7 +237,7 @@ fn hear(
     open: &Weak<AtomicBool>,
     ready: &mut Option<crossbeam_channel::Sender<()>>,
 ) -> Result<(), postgres::Error> {
-    let mut client = connector.connect(LOOK * 5)?;
+    let mut client = connector.connect(LOOK * 5, Reads::AsPlanned)?;
     client.batch_execute(&format!("listen {CHANNEL}"))?;
     match ready.take() {
         Some(ready) => drop(ready),
