@@ -142,6 +142,26 @@ id! {
     LeadId = "lead";
     /// A piece of work that outlives its request.
     JobId = "job";
+    /// Somebody who signs in.
+    UserId = "usr";
+    /// A sign-in and what follows from it.
+    SessionId = "ses";
+    /// A key of the API.
+    ApiKeyId = "key";
+    /// An entry of the audit.
+    AuditId = "aud";
+    /// A note on a lead.
+    NoteId = "note";
+    /// Something to be done about a lead.
+    TaskId = "task";
+    /// An erasure.
+    ErasureId = "ers";
+    /// A tenant's address for webhooks.
+    EndpointId = "whe";
+    /// What a webhook tells.
+    EventId = "evt";
+    /// One event for one endpoint.
+    DeliveryId = "dlv";
 }
 
 #[cfg(test)]

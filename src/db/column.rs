@@ -10,7 +10,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::clock::Timestamp;
-use crate::ids::{AgentId, CallId, CampaignId, JobId, LeadId, NumberId, TenantId, TrunkId};
+use crate::ids::{
+    AgentId, ApiKeyId, AuditId, CallId, CampaignId, DeliveryId, EndpointId, ErasureId, EventId, JobId, LeadId, NoteId,
+    NumberId, SessionId, TaskId, TenantId, TrunkId, UserId,
+};
 
 /// What can be bound in a statement on both engines: texts, `i64`, `f64`, `bool`, [`Timestamp`], ids,
 /// [`Json`], and options of them. Integer columns are `bigint`, so `i32` is refused by PostgreSQL.
@@ -69,6 +72,7 @@ macro_rules! text_column {
     )+};
 }
 text_column!(TenantId, CampaignId, AgentId, NumberId, TrunkId, CallId, LeadId, JobId);
+text_column!(UserId, SessionId, ApiKeyId, AuditId, NoteId, TaskId, ErasureId, EndpointId, EventId, DeliveryId);
 
 impl rusqlite::ToSql for Timestamp {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
