@@ -10,12 +10,15 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::Auth;
 use crate::call::attend::Timing;
 use crate::call::fact::Fact;
 use crate::call::routing::Routing;
 use crate::clock::{Clock, Timestamp};
 use crate::db::{self, Db};
 use crate::hear::{self, Heard, Hearing};
+use crate::http::api::rate;
+use crate::ids::TenantId;
 use crate::metrics::Metrics;
 
 /// Jobs of other replicas and of crashed ones are looked for this often.
@@ -44,6 +47,10 @@ pub struct Parts {
     pub keep_facts: Duration,
     /// How the doors behave.
     pub doors: Doors,
+    /// How the API behaves.
+    pub api: Api,
+    /// Tells who asks.
+    pub auth: Auth,
     /// Who has which number.
     pub routing: Routing,
     /// The newest change that `routing` has.
@@ -63,6 +70,17 @@ pub struct Doors {
     pub allow_unsigned: bool,
     /// The project that is meant where none is named.
     pub default_project: String,
+}
+
+/// How the API behaves.
+#[derive(Clone)]
+pub struct Api {
+    /// How often each may ask.
+    pub rate: rate::Limits,
+    /// Proxies in front of us whose word on addresses is taken.
+    pub trusted_proxies: usize,
+    /// Origins whose pages may use it.
+    pub cors_origins: Vec<String>,
 }
 
 /// One LiveKit project.
@@ -116,6 +134,28 @@ impl App {
     /// Puts a newer snapshot in place.
     pub fn set_routing(&self, routing: Routing) {
         *self.0.routing.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routing);
+    }
+
+    /// Loads the rules of these tenants anew: what was committed takes effect here at once. Other replicas follow by
+    /// themselves within a moment.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn reload_routing(&self, tenants: Vec<TenantId>) -> db::Result<()> {
+        let mut loaded = Vec::with_capacity(tenants.len());
+        for tenant in tenants {
+            let id = tenant.clone();
+            let rules = self.db.report(move |tx| db::routing::load(tx, Some(&id))).await?;
+            loaded.push((tenant, rules.into_iter().next()));
+        }
+        // Under the lock, so that of two who change it at once neither undoes the other.
+        let mut routing = self.0.routing.write().unwrap_or_else(PoisonError::into_inner);
+        let mut next = Routing::clone(&routing);
+        for (tenant, rules) in loaded {
+            next.replace(&tenant, rules);
+        }
+        *routing = Arc::new(next);
+        Ok(())
     }
 
     /// This process, among replicas.

@@ -4,6 +4,8 @@
 //! [`http`] are the doors, [`db`] keeps everything, [`commands`] is what a person types.
 
 pub mod app;
+pub mod audit;
+pub mod auth;
 pub mod call;
 pub mod carry_out;
 pub mod clock;

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use crate::app::{App, LOOK_EVERY};
-use crate::call::routing::Routing;
 use crate::clock::Timestamp;
-use crate::db::{self, changes, facts, jobs, leases, routing};
+use crate::db::{self, changes, facts, jobs, leases};
 use crate::hear::ATTEND;
 use crate::ids::{CallId, TenantId};
 
@@ -89,13 +88,7 @@ async fn reload_changed(app: &App, seen: i64) -> db::Result<i64> {
     let mut tenants: Vec<TenantId> = changed.into_iter().map(|change| change.subject.into()).collect();
     tenants.sort();
     tenants.dedup();
-    let mut next = Routing::clone(&app.routing());
-    for tenant in tenants {
-        let id = tenant.clone();
-        let rules = app.db.report(move |tx| routing::load(tx, Some(&id))).await?;
-        next.replace(&tenant, rules.into_iter().next());
-    }
-    app.set_routing(next);
+    app.reload_routing(tenants).await?;
     tracing::debug!("the routing changed and was loaded again");
     Ok(newest)
 }

@@ -9,14 +9,17 @@ use anyhow::Context as _;
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 
-use crate::app::{App, DEFAULT_PROJECT, Doors, Parts, Project};
+use crate::app::{Api, App, DEFAULT_PROJECT, Doors, Parts, Project};
+use crate::auth::tokens::SigningKey;
+use crate::auth::{Auth, keys};
 use crate::call::attend::Timing;
 use crate::call::routing::Routing;
 use crate::carry_out;
 use crate::clock::Clock;
 use crate::config::{Config, LiveKitConfig};
-use crate::db::{self, Db, changes, migrate, routing};
+use crate::db::{self, Db, access, changes, migrate, routing};
 use crate::http;
+use crate::http::api::rate;
 use crate::metrics::{self, Metrics, Work, WorkOutcome};
 
 /// Serves until `stop` completes. `listening` is told the address once requests are taken.
@@ -84,6 +87,7 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<App> {
     routing.system_agent.clone_from(&config.agents.system_default);
     routing.default_region.clone_from(&config.numbers.default_region);
     routing.configured_trunks = config.livekit.iter().filter_map(trunk).collect();
+    let auth = self::auth(config, &db, &clock).await?;
     let projects = config.livekit.iter().map(|project| self::project(project, &clock));
     let projects = projects.filter_map(Result::transpose).collect::<anyhow::Result<BTreeMap<_, _>>>()?;
     let default_project = config
@@ -101,11 +105,33 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<App> {
             allow_unsigned: config.webhooks.allow_unsigned,
             default_project,
         },
+        api: Api {
+            rate: rate::Limits::new(config.api.requests_per_minute, &clock),
+            trusted_proxies: config.server.trusted_proxies as usize,
+            cors_origins: config.api.origins().map(ToOwned::to_owned).collect(),
+        },
+        auth,
         routing,
         routing_seen,
         metrics,
         clock,
     }))
+}
+
+/// What tells who asks. The key that signs access tokens is configured, or made once for all replicas.
+async fn auth(config: &Config, db: &Db, clock: &Clock) -> anyhow::Result<Auth> {
+    let key = match &config.auth.signing_secret {
+        Some(secret) => secret.expose_secret().to_owned(),
+        None => {
+            let (new, now) = (keys::random(), clock.now());
+            db.write(move |tx| access::shared_secret(tx, "access tokens", &new, now)).await?
+        }
+    };
+    Ok(Auth {
+        signing_key: SigningKey::new(key.as_bytes()),
+        access_ttl: config.auth.access_ttl,
+        refresh_ttl: config.auth.refresh_ttl,
+    })
 }
 
 /// The database as configured, with its work counted.

@@ -7,12 +7,15 @@
 //! In a closure there is no blocking, no `write` inside, no `begin`, `commit` or `pragma`, and no deleting
 //! of many rows at once. Its body is best a named function, so that its error type is known.
 
+pub mod access;
+pub mod audit;
 pub mod calls;
 pub mod changes;
 mod column;
 pub mod configuration;
 mod error;
 pub mod facts;
+pub mod idempotency;
 pub mod jobs;
 pub mod leads;
 pub mod leases;
@@ -22,6 +25,7 @@ mod observe;
 mod options;
 mod postgres;
 mod queue;
+pub mod resources;
 pub mod routing;
 mod sql;
 mod sqlite;

@@ -1,5 +1,6 @@
 //! Tests through the front door, with real parts where there are any.
 
+mod api;
 mod app;
 mod ask;
 mod bad_input;
