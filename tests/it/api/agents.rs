@@ -111,9 +111,9 @@ on_both_databases! {
             let Some(cursor) = page["nextCursor"].as_str() else { break };
             at = format!("/api/v1/agents?limit=2&cursor={cursor}");
         }
-        // By id: those that were given theirs stand where it puts them.
-        let expected = ["reception", "telephony-agent", "agent-4", "agent-3", "agent-2", "agent-1", "agent-0"];
-        assert_eq!(names, expected.map(|name| json!(name)));
+        // Made before the first page was read: each once, newest first, whatever came meanwhile.
+        names.retain(|name| name.as_str().is_some_and(|name| name.starts_with("agent-")));
+        assert_eq!(names, ["agent-4", "agent-3", "agent-2", "agent-1", "agent-0"].map(|name| json!(name)));
         app.stop().await;
     }
 }
