@@ -2,6 +2,7 @@
 //! body must fit.
 
 mod agents;
+mod contract;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
