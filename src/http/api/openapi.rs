@@ -167,7 +167,7 @@ fn operation(route: &Route, made: &mut Schemas) -> Value {
         "tags": [doc.tag],
         "summary": doc.summary,
         "description": described(route),
-        "parameters": parameters(route, made),
+        "parameters": parameters(route),
         "responses": responses(route, made),
         "x-role": match route.access { Access::Public => Value::Null, Access::Needs(role) => json!(role) },
     });
@@ -195,14 +195,14 @@ fn described(route: &Route) -> String {
     [route.doc.description, &who].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
-fn parameters(route: &Route, made: &mut Schemas) -> Vec<Value> {
+fn parameters(route: &Route) -> Vec<Value> {
     let doc = &route.doc;
     let named = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let mut all: Vec<Value> = named
         .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
         .collect();
     if let Some(query) = doc.query {
-        all.extend(query_parameters(query, made));
+        all.extend(query_parameters(query));
     }
     let header = |name: &str, required: bool, says: &str, example: &str| {
         json!({"name": name, "in": "header", "required": required, "schema": {"type": "string"},
@@ -225,10 +225,9 @@ fn parameters(route: &Route, made: &mut Schemas) -> Vec<Value> {
 }
 
 /// The fields of the query's type, each as a parameter.
-fn query_parameters(query: super::route::SchemaOf, made: &mut Schemas) -> Vec<Value> {
+fn query_parameters(query: super::route::SchemaOf) -> Vec<Value> {
     let mut generator = schema::inline().into_generator();
     let schema = query(&mut generator).to_value();
-    let _ = made;
     let required: Vec<&str> =
         schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let fields = schema["properties"].as_object().cloned().unwrap_or_default();

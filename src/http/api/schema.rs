@@ -58,7 +58,8 @@ pub fn of_patch<T: JsonSchema + 'static>() -> Arc<Checked> {
 }
 
 fn made<T: JsonSchema + 'static>(patch: bool) -> Arc<Checked> {
-    static MADE: OnceLock<Mutex<HashMap<(TypeId, bool), Arc<Checked>>>> = OnceLock::new();
+    type Made = HashMap<(TypeId, bool), Arc<Checked>>;
+    static MADE: OnceLock<Mutex<Made>> = OnceLock::new();
     let made = MADE.get_or_init(Mutex::default);
     let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
     made.entry((TypeId::of::<T>(), patch)).or_insert_with(|| Arc::new(Checked::new::<T>(patch))).clone()

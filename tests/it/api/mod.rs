@@ -81,10 +81,6 @@ impl Api<'_> {
         self.send(self.to("POST", path).json(body)).await
     }
 
-    pub(crate) async fn put(&self, path: &str, body: &Value) -> Said {
-        self.send(self.to("PUT", path).json(body)).await
-    }
-
     pub(crate) async fn patch(&self, path: &str, etag: &str, body: &Value) -> Said {
         let request = self.to("PATCH", path).header("if-match", etag);
         let request = request.header("content-type", "application/merge-patch+json");
