@@ -132,21 +132,22 @@ where
             let Some(before) = theirs(tx, &id, tenant.as_ref())? else {
                 return Ok(Err(Transferred::NotFound));
             };
-            if let Err(why_not) = transferable(&reaches, &before, with) {
-                return Ok(Err(why_not));
-            }
+            let caller = match transferable(&reaches, &before, with) {
+                Ok(caller) => caller,
+                Err(why_not) => return Ok(Err(why_not)),
+            };
             let transfer = Transfer::ask(noted.to, noted.ringing_timeout, with.now);
             let asks = |call: &mut Call| call.attendance.transfers.push(transfer);
             let asked = hear::operate(tx, before.clone(), asks, with)?;
             also(tx, &before, &asked.call)?;
-            Ok(Ok(asked))
+            Ok(Ok((asked, caller)))
         };
-        let asked = match write(&server, note).await? {
-            Ok(asked) => follow(&server, asked),
+        let (asked, caller) = match write(&server, note).await? {
+            Ok((asked, caller)) => (follow(&server, asked), caller),
             Err(why_not) => return Ok(why_not),
         };
         let index = asked.attendance.transfers.len().saturating_sub(1);
-        let answer = ask(&server, &asked, &order).await;
+        let answer = ask(caller, &order).await;
         let settled = settle(&server, &asked.id, index, settled(&answer)).await?;
         Ok(told(answer, settled.map_or(asked, |settled| follow(&server, settled))))
     })
@@ -203,7 +204,15 @@ fn follow(app: &App, touched: Touched) -> Box<Call> {
     call
 }
 
-fn transferable(app: &App, call: &Call, with: &Hearing<'_>) -> Result<(), Transferred> {
+/// Where a caller is.
+struct Place {
+    client: livekit::Client,
+    room: String,
+    identity: String,
+}
+
+/// Where the caller is, if it can be transferred now.
+fn transferable(app: &App, call: &Call, with: &Hearing<'_>) -> Result<Place, Transferred> {
     let this = || Box::new(call.clone());
     if !call.is_open() {
         return Err(Transferred::EndedBefore(this()));
@@ -211,26 +220,20 @@ fn transferable(app: &App, call: &Call, with: &Hearing<'_>) -> Result<(), Transf
     if call.outcome.status != Status::InProgress {
         return Err(Transferred::NotAnswered(this()));
     }
-    if caller(app, call).is_none() {
-        return Err(Transferred::NoRoom(this()));
-    }
     if call.attendance.transfer_under_way(with.now).is_some() {
         return Err(Transferred::UnderWay(this()));
     }
-    Ok(())
+    place(app, call).ok_or_else(|| Transferred::NoRoom(this()))
 }
 
-/// Where the caller is: client, room and identity.
-fn caller(app: &App, call: &Call) -> Option<(livekit::Client, String, String)> {
+fn place(app: &App, call: &Call) -> Option<Place> {
     let client = app.projects.get(&call.project)?.client.clone()?;
     call.evidence.room_sid.as_ref()?;
     let identity = call.ring.identity.as_ref().or_else(|| call.evidence.identities.first())?;
-    Some((client, call.room()?.to_owned(), identity.clone()))
+    Some(Place { client, room: call.room()?.to_owned(), identity: identity.clone() })
 }
 
-async fn ask(app: &App, call: &Call, order: &Order) -> livekit::Result<()> {
-    // It was there when the transfer was noted.
-    let Some((client, room, identity)) = caller(app, call) else { return Ok(()) };
+async fn ask(Place { client, room, identity }: Place, order: &Order) -> livekit::Result<()> {
     let transfer = livekit::NewTransfer {
         room,
         identity,
@@ -315,7 +318,7 @@ fn why(error: &livekit::Error) -> String {
         livekit::Error::Broken { .. } => "the connection to LiveKit broke".to_owned(),
         livekit::Error::Answered { message, .. } => {
             let message = message.strip_prefix("twirp error unknown: ").unwrap_or(message);
-            format!("LiveKit says: {message}")
+            format!("LiveKit says: {}", message.replace(char::is_control, " "))
         }
         other => other.to_string(),
     }
