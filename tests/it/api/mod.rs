@@ -2,6 +2,12 @@
 //! body must fit.
 
 mod agents;
+mod api_keys;
+mod auth;
+mod people;
+mod sessions;
+mod throttle;
+mod users;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
