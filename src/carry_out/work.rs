@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::app::{App, LOOK_EVERY};
+use crate::auth;
 use crate::clock::Timestamp;
 use crate::db::{self, changes, facts, jobs, leases};
 use crate::hear::ATTEND;
@@ -104,7 +105,8 @@ async fn forget(app: &App) {
                 return Ok(0);
             }
             let facts = facts::forget(tx, before, FORGET_AT_ONCE)?;
-            Ok(facts.max(changes::forget(tx, before, FORGET_AT_ONCE)?))
+            let people = auth::forget(tx, now, FORGET_AT_ONCE)?;
+            Ok(facts.max(changes::forget(tx, before, FORGET_AT_ONCE)?).max(people))
         });
         let more = match forgotten.await {
             Ok(forgotten) => i64::try_from(forgotten).is_ok_and(|forgotten| forgotten == FORGET_AT_ONCE),

@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::reader::Reader;
 use super::{Config, LiveKitConfig};
+use crate::auth::email;
 use crate::phone;
 
 pub(super) fn check(config: &Config, reader: &mut Reader, hints: &mut Vec<String>) {
@@ -44,8 +45,8 @@ fn api_and_auth(config: &Config, reader: &mut Reader) {
     if auth.hashing_at_once > 64 {
         reader.wrong("auth.hashing_at_once", "must be at most 64: each takes a core and 19 MiB");
     }
-    if !auth.first_admin.contains('@') {
-        reader.wrong("auth.first_admin", "must be an e-mail address");
+    if let Err(why) = email::normal(&auth.first_admin) {
+        reader.wrong("auth.first_admin", why);
     }
 }
 

@@ -8,6 +8,7 @@
 //! of many rows at once. Its body is best a named function, so that its error type is known.
 
 pub mod access;
+pub mod api_keys;
 pub mod audit;
 pub mod calls;
 pub mod changes;
@@ -27,11 +28,14 @@ mod postgres;
 mod queue;
 pub mod resources;
 pub mod routing;
+pub mod sessions;
+pub mod sign_ins;
 mod sql;
 mod sqlite;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+pub mod users;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -20,7 +20,7 @@ pub struct Stored<T> {
     pub updated_at: Timestamp,
 }
 
-fn stored<T>(row: &Row<'_>, of: impl FnOnce(&Row<'_>) -> Result<T>) -> Result<Stored<T>> {
+pub(in crate::db) fn stored<T>(row: &Row<'_>, of: impl FnOnce(&Row<'_>) -> Result<T>) -> Result<Stored<T>> {
     Ok(Stored {
         row: of(row)?,
         revision: row.get("revision")?,

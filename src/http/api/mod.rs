@@ -2,6 +2,8 @@
 
 pub mod access;
 pub mod agents;
+pub mod api_keys;
+pub mod auth;
 pub mod body;
 mod configured;
 pub mod docs;
@@ -13,6 +15,7 @@ pub mod rate;
 pub mod reply;
 pub mod route;
 pub mod schema;
+pub mod users;
 
 use std::sync::OnceLock;
 
@@ -36,11 +39,19 @@ are RFC 3339 in UTC. Lists come in pages: give `nextCursor` as `cursor`. Updates
 things nothing is there: 404.";
 
 /// The groups of the API document.
-const TAGS: &[(&str, &str)] = &[("agents", "Who answers: names that LiveKit workers register under.")];
+const TAGS: &[(&str, &str)] = &[
+    ("auth", "Signing in: access tokens for minutes, refresh tokens for weeks."),
+    ("users", "People who sign in."),
+    ("api-keys", "Keys for programs."),
+    ("agents", "Who answers: names that LiveKit workers register under."),
+];
 
 /// Every route.
 pub fn routes() -> Vec<Route> {
     let all = [
+        auth::routes(),
+        users::routes(),
+        api_keys::routes(),
         agents::routes(), //
     ];
     all.into_iter().flatten().collect()

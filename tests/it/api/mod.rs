@@ -2,7 +2,13 @@
 //! body must fit.
 
 mod agents;
+mod api_keys;
+mod auth;
 mod contract;
+mod people;
+mod sessions;
+mod throttle;
+mod users;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
