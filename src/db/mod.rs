@@ -11,6 +11,8 @@ pub mod calls;
 pub mod changes;
 mod column;
 pub mod configuration;
+pub mod deliveries;
+pub mod endpoints;
 mod error;
 pub mod facts;
 pub mod jobs;
@@ -22,7 +24,9 @@ mod observe;
 mod options;
 mod postgres;
 mod queue;
+pub mod resources;
 pub mod routing;
+pub mod sending;
 mod sql;
 mod sqlite;
 #[cfg(test)]
