@@ -17,7 +17,9 @@ use crate::clock::{Clock, Timestamp};
 use crate::db::changes::Position;
 use crate::db::{self, Db};
 use crate::hear::{self, Heard, Hearing};
+use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::outgoing;
 
 /// Jobs of other replicas and of crashed ones are looked for this often.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -45,6 +47,8 @@ pub struct Parts {
     pub keep_facts: Duration,
     /// How the doors behave.
     pub doors: Doors,
+    /// Where webhooks may be sent, and how long things may take.
+    pub outgoing: outgoing::Settings,
     /// Who has which number.
     pub routing: Routing,
     /// The newest change that `routing` has.
@@ -83,6 +87,8 @@ struct Inner {
     tasks: TaskTracker,
     wake: Notify,
     wakes_at: AtomicI64,
+    live: Live,
+    webhooks_due: Notify,
 }
 
 impl std::ops::Deref for App {
@@ -98,6 +104,7 @@ impl App {
     pub fn new(mut parts: Parts) -> App {
         let routing = RwLock::new(Arc::new(std::mem::take(&mut parts.routing)));
         let me = crate::ids::new("proc", parts.clock.now());
+        let live = Live::new(parts.db.clone(), parts.metrics.clone());
         App(Arc::new(Inner {
             parts,
             routing,
@@ -106,6 +113,8 @@ impl App {
             tasks: TaskTracker::new(),
             wake: Notify::new(),
             wakes_at: AtomicI64::new(i64::MAX),
+            live,
+            webhooks_due: Notify::new(),
         }))
     }
 
@@ -117,6 +126,21 @@ impl App {
     /// Puts a newer snapshot in place.
     pub fn set_routing(&self, routing: Routing) {
         *self.0.routing.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routing);
+    }
+
+    /// What changes, as it is committed.
+    pub fn live(&self) -> &Live {
+        &self.0.live
+    }
+
+    /// Webhooks are due: this process need not wait until it looks by itself.
+    pub fn webhooks_due(&self) {
+        self.0.webhooks_due.notify_one();
+    }
+
+    /// Returns once somebody said that webhooks are due.
+    pub(crate) async fn until_webhooks_due(&self) {
+        self.0.webhooks_due.notified().await;
     }
 
     /// This process, among replicas.

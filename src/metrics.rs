@@ -38,6 +38,10 @@ struct Figures {
     busy: Family<DoorLabels, Counter>,
     dispatches: Family<OutcomeLabels, Counter>,
     reconciled: Family<FindingLabels, Counter>,
+    live_listeners: Gauge<u64, AtomicU64>,
+    live_dropped: Counter,
+    webhooks_sent: Family<OutcomeLabels, Counter>,
+    webhooks_waiting: Gauge<u64, AtomicU64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -191,6 +195,13 @@ impl Metrics {
             "What comparing calls with rooms brought to light",
             Family::default(),
         );
+        let live_listeners = add.plain("live_listeners", "Who listens to the live stream", Gauge::default());
+        let live_dropped =
+            add.plain("live_dropped", "Listeners dropped because they read too slowly", Counter::default());
+        let webhooks_sent =
+            add.plain("webhooks_sent", "Tries to send a webhook, by what came of them", Family::default());
+        let webhooks_waiting =
+            add.plain("webhooks_waiting", "Webhooks that are yet to arrive", Gauge::default());
         Metrics(Arc::new(Figures {
             calls_ended,
             decision,
@@ -205,6 +216,10 @@ impl Metrics {
             busy,
             dispatches,
             reconciled,
+            live_listeners,
+            live_dropped,
+            webhooks_sent,
+            webhooks_waiting,
             registry,
         }))
     }
@@ -294,6 +309,26 @@ impl Metrics {
     /// What reconciling found: `lost_webhook`, `lost_call`, `lost_caller`, `ghost_room`.
     pub fn reconciled(&self, finding: &'static str) {
         self.0.reconciled.get_or_create(&FindingLabels { finding }).inc();
+    }
+
+    /// So many listen to the live stream.
+    pub fn listeners(&self, count: usize) {
+        self.0.live_listeners.set(count as u64);
+    }
+
+    /// So many listeners were dropped because they read too slowly.
+    pub fn listeners_dropped(&self, count: u64) {
+        self.0.live_dropped.inc_by(count);
+    }
+
+    /// What a try to send a webhook came to: `delivered`, `failed` when it is tried again, `given_up`, `cancelled`.
+    pub fn webhook_sent(&self, outcome: &'static str) {
+        self.0.webhooks_sent.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// So many webhooks are yet to arrive.
+    pub fn webhooks_waiting(&self, count: u64) {
+        self.0.webhooks_waiting.set(count);
     }
 
     /// All of it as OpenMetrics text.
@@ -395,6 +430,10 @@ mod tests {
         metrics.busy("ask");
         metrics.dispatched("sent");
         metrics.reconciled("lost_webhook");
+        metrics.listeners(2);
+        metrics.listeners_dropped(1);
+        metrics.webhook_sent("delivered");
+        metrics.webhooks_waiting(5);
         metrics
     }
 
@@ -448,6 +487,9 @@ mod tests {
         assert_eq!(has(r#"switchboard_requests_busy_total{door="ask"}"#), 1.0);
         assert_eq!(has(r#"switchboard_dispatches_total{outcome="sent"}"#), 1.0);
         assert_eq!(has(r#"switchboard_reconcile_findings_total{finding="lost_webhook"}"#), 1.0);
+        assert_eq!((has("switchboard_live_listeners"), has("switchboard_live_dropped_total")), (2.0, 1.0));
+        assert_eq!(has(r#"switchboard_webhooks_sent_total{outcome="delivered"}"#), 1.0);
+        assert_eq!(has("switchboard_webhooks_waiting"), 5.0);
         assert_eq!(
             has(concat!(r#"switchboard_build_info{version=""#, env!("CARGO_PKG_VERSION"), "\"}")),
             1.0

@@ -19,6 +19,7 @@ use crate::db::changes::{self, Position};
 use crate::db::{self, Db, migrate, routing};
 use crate::http;
 use crate::metrics::{self, Metrics, Work, WorkOutcome};
+use crate::outgoing;
 
 /// Serves until `stop` completes. `listening` is told the address once requests are taken.
 pub async fn serve(
@@ -102,6 +103,11 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<App> {
             ask_timeout: config.server.ask_timeout,
             allow_unsigned: config.webhooks.allow_unsigned,
             default_project,
+        },
+        outgoing: outgoing::Settings {
+            allow_private: config.outgoing_webhooks.allow_private,
+            timeout: config.outgoing_webhooks.timeout,
+            keep: config.outgoing_webhooks.keep,
         },
         routing,
         routing_seen,

@@ -26,7 +26,7 @@ pub use mistakes::{Mistake, Mistakes};
 pub use origin::Origin;
 pub use sections::{
     AgentsConfig, CallsConfig, DatabaseConfig, LiveKitConfig, LogConfig, MetricsConfig, NumbersConfig,
-    RetentionConfig, ServerConfig, TwilioConfig, WebhooksConfig,
+    OutgoingWebhooksConfig, RetentionConfig, ServerConfig, TwilioConfig, WebhooksConfig,
 };
 pub use values::{DatabaseUrl, LogFormat, LogLevel};
 
@@ -44,6 +44,8 @@ pub struct Config {
     pub livekit: Vec<LiveKitConfig>,
     /// What is believed of those who tell us about calls.
     pub webhooks: WebhooksConfig,
+    /// How others are told of what happens.
+    pub outgoing_webhooks: OutgoingWebhooksConfig,
     /// How numbers are read.
     pub numbers: NumbersConfig,
     /// Who answers.

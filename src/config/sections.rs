@@ -83,6 +83,17 @@ pub struct WebhooksConfig {
     pub allow_unsigned: bool,
 }
 
+/// `[outgoing_webhooks]`
+#[derive(Clone, Debug)]
+pub struct OutgoingWebhooksConfig {
+    /// Also to private addresses, and without TLS.
+    pub allow_private: bool,
+    /// The longest one try may take.
+    pub timeout: Duration,
+    /// How long events and deliveries are kept.
+    pub keep: Duration,
+}
+
 /// `[numbers]`
 #[derive(Clone, Debug)]
 pub struct NumbersConfig {
@@ -172,6 +183,11 @@ pub(super) fn read(from: &mut Reader) -> Config {
         },
         livekit: from.projects().into_iter().map(|project| livekit(from, project)).collect(),
         webhooks: WebhooksConfig { allow_unsigned: from.get("webhooks.allow_unsigned") },
+        outgoing_webhooks: OutgoingWebhooksConfig {
+            allow_private: from.get("outgoing_webhooks.allow_private"),
+            timeout: from.get("outgoing_webhooks.timeout"),
+            keep: from.get("outgoing_webhooks.keep"),
+        },
         numbers: NumbersConfig {
             default_region: from.get::<String>("numbers.default_region").to_ascii_uppercase(),
         },
