@@ -40,6 +40,10 @@ struct Figures {
     reconciled: Family<FindingLabels, Counter>,
     sign_ins: Family<OutcomeLabels, Counter>,
     hashing: Histogram,
+    live_listeners: Gauge<u64, AtomicU64>,
+    live_dropped: Counter,
+    webhooks_sent: Family<OutcomeLabels, Counter>,
+    webhooks_waiting: Gauge<u64, AtomicU64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -199,6 +203,13 @@ impl Metrics {
         let sign_ins = add.plain("sign_ins", "Attempts to sign in, by outcome", Family::default());
         let hashing =
             add.seconds("password_hashing", "Hashing one password, without the wait", HASHING.histogram());
+        let live_listeners = add.plain("live_listeners", "Who listens to the live stream", Gauge::default());
+        let live_dropped =
+            add.plain("live_dropped", "Listeners dropped because they read too slowly", Counter::default());
+        let webhooks_sent =
+            add.plain("webhooks_sent", "Tries to send a webhook, by what came of them", Family::default());
+        let webhooks_waiting =
+            add.plain("webhooks_waiting", "Webhooks that are yet to arrive", Gauge::default());
         Metrics(Arc::new(Figures {
             calls_ended,
             decision,
@@ -215,6 +226,10 @@ impl Metrics {
             reconciled,
             sign_ins,
             hashing,
+            live_listeners,
+            live_dropped,
+            webhooks_sent,
+            webhooks_waiting,
             registry,
         }))
     }
@@ -314,6 +329,26 @@ impl Metrics {
     /// A password was hashed, or checked, in this time.
     pub fn hashed(&self, took: Duration) {
         self.0.hashing.observe(took.as_secs_f64());
+    }
+
+    /// So many listen to the live stream.
+    pub fn listeners(&self, count: usize) {
+        self.0.live_listeners.set(count as u64);
+    }
+
+    /// So many listeners were dropped because they read too slowly.
+    pub fn listeners_dropped(&self, count: u64) {
+        self.0.live_dropped.inc_by(count);
+    }
+
+    /// What a try to send a webhook came to: `delivered`, `failed` when it is tried again, `given_up`, `cancelled`.
+    pub fn webhook_sent(&self, outcome: &'static str) {
+        self.0.webhooks_sent.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// So many webhooks are yet to arrive.
+    pub fn webhooks_waiting(&self, count: u64) {
+        self.0.webhooks_waiting.set(count);
     }
 
     /// All of it as OpenMetrics text.
@@ -417,6 +452,10 @@ mod tests {
         metrics.reconciled("lost_webhook");
         metrics.sign_in("signed_in");
         metrics.hashed(Duration::from_millis(30));
+        metrics.listeners(2);
+        metrics.listeners_dropped(1);
+        metrics.webhook_sent("delivered");
+        metrics.webhooks_waiting(5);
         metrics
     }
 
@@ -472,6 +511,9 @@ mod tests {
         assert_eq!(has(r#"switchboard_requests_busy_total{door="ask"}"#), 1.0);
         assert_eq!(has(r#"switchboard_dispatches_total{outcome="sent"}"#), 1.0);
         assert_eq!(has(r#"switchboard_reconcile_findings_total{finding="lost_webhook"}"#), 1.0);
+        assert_eq!((has("switchboard_live_listeners"), has("switchboard_live_dropped_total")), (2.0, 1.0));
+        assert_eq!(has(r#"switchboard_webhooks_sent_total{outcome="delivered"}"#), 1.0);
+        assert_eq!(has("switchboard_webhooks_waiting"), 5.0);
         assert_eq!(
             has(concat!(r#"switchboard_build_info{version=""#, env!("CARGO_PKG_VERSION"), "\"}")),
             1.0

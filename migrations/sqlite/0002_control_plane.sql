@@ -191,7 +191,7 @@ create index erasures_tenant on erasures (tenant_id, id);
 
 -- ---------------------------------------------------------------------------------------------- outgoing webhooks
 
--- Where a reader of `changes` has got to. `transaction_id` is 0 on SQLite.
+-- Where a reader of `changes` has got to, and the newest change that was forgotten. `transaction_id` is 0 on SQLite.
 create table positions (
     name text primary key,
     transaction_id bigint not null,
@@ -210,6 +210,9 @@ create table webhook_endpoints (
     secret text not null,
     previous_secret text,
     previous_secret_until bigint,
+    -- The newest change when it was made: it is told of those after it.
+    since_transaction bigint not null,
+    since_seq bigint not null,
     revision bigint not null,
     created_at bigint not null,
     updated_at bigint not null,
@@ -229,10 +232,11 @@ create table webhook_events (
 );
 create index webhook_events_tenant on webhook_events (tenant_id, id);
 create index webhook_events_subject on webhook_events (subject_id);
-create index webhook_events_created on webhook_events (created_at);
 
 -- One event for one endpoint. Of those with the same endpoint and order key only the oldest that is not over has a
--- due_at: the next gets its own when that one is over, so that a call's events arrive in order.
+-- due_at: the next gets its own when that one is over, so that a call's events arrive in order. Oldest is the least
+-- id. While holder is set, due_at is when its lease runs out. Those of an endpoint that is switched off keep theirs and
+-- are not looked at.
 create table deliveries (
     id text primary key,
     tenant_id text not null,
@@ -251,11 +255,10 @@ create table deliveries (
     delivered_at bigint,
     created_at bigint not null
 );
-create index deliveries_due on deliveries (due_at) where due_at is not null;
+create index deliveries_due on deliveries (endpoint_id, due_at) where due_at is not null;
 create index deliveries_pending on deliveries (endpoint_id, order_key, id) where status = 'pending';
 create index deliveries_endpoint on deliveries (endpoint_id, id);
 create index deliveries_event on deliveries (event_id);
-create index deliveries_created on deliveries (created_at);
 
 create table delivery_attempts (
     delivery_id text not null,

@@ -19,10 +19,12 @@ use crate::call::routing::Routing;
 use crate::carry_out;
 use crate::clock::Clock;
 use crate::config::{Config, LiveKitConfig};
-use crate::db::{self, Db, access, changes, migrate, routing};
+use crate::db::changes::{self, Position};
+use crate::db::{self, Db, access, migrate, routing};
 use crate::http;
 use crate::http::api::rate;
 use crate::metrics::{self, Metrics, Work, WorkOutcome};
+use crate::outgoing;
 
 /// A server that takes requests.
 #[derive(Copy, Clone)]
@@ -105,6 +107,7 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<App> {
     tokio::task::spawn_blocking(|| drop(crate::phone::e164("+12015550123", "US"))).await?;
     let db = database(config, &metrics)?;
     migrate::run(&db, clock.now()).await?;
+    db.bulk(changes::adopt).await?;
     let (mut routing, routing_seen) = load_routing(&db).await?;
     routing.system_agent.clone_from(&config.agents.system_default);
     routing.default_region.clone_from(&config.numbers.default_region);
@@ -133,6 +136,11 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<App> {
             cors_origins: config.api.origins().map(ToOwned::to_owned).collect(),
         },
         auth,
+        outgoing: outgoing::Settings {
+            allow_private: config.outgoing_webhooks.allow_private,
+            timeout: config.outgoing_webhooks.timeout,
+            keep: config.outgoing_webhooks.keep,
+        },
         routing,
         routing_seen,
         metrics,
@@ -208,7 +216,7 @@ pub fn timing(config: &Config) -> Timing {
 }
 
 /// Every tenant's rules, and the newest change they have.
-async fn load_routing(db: &Db) -> db::Result<(Routing, i64)> {
+async fn load_routing(db: &Db) -> db::Result<(Routing, Position)> {
     db.report(|tx| -> db::Result<_> {
         let seen = changes::last(tx)?;
         let mut snapshot = Routing::default();

@@ -7,7 +7,7 @@ use crate::call::decide::Decision;
 use crate::clock::Timestamp;
 use crate::ids::{CallId, CampaignId, LeadId, TenantId};
 
-use super::{Json, Result, Row, Tx};
+use super::{Json, Result, Row, Sql, Tx};
 
 /// A caller's record.
 #[derive(Clone, Debug, Serialize)]
@@ -105,6 +105,16 @@ pub fn finish(
 /// The lead with this id.
 pub fn by_id(tx: &mut Tx<'_>, id: &LeadId) -> Result<Option<Lead>> {
     tx.first("select * from leads where id = $1", &[id], Lead::from_row)
+}
+
+/// The leads with these ids.
+pub fn by_ids(tx: &mut Tx<'_>, ids: &[&str]) -> Result<Vec<Lead>> {
+    let sql = Sql {
+        sqlite: "select * from leads where id in (select value from json_each($1))",
+        postgres: "select * from leads where id in
+                       (select jsonb_array_elements_text(cast(cast($1 as text) as jsonb)))",
+    };
+    tx.all(sql, &[&Json(ids)], Lead::from_row)
 }
 
 /// Leads, newest first.

@@ -11,6 +11,7 @@ mod documents;
 mod events;
 mod limits;
 mod live;
+mod operator;
 mod peers;
 mod proxy;
 mod real;
