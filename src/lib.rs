@@ -19,4 +19,5 @@ pub mod logs;
 pub mod metrics;
 pub mod phone;
 pub mod routing_file;
+pub mod tenancy;
 pub mod views;
