@@ -133,7 +133,7 @@ create table audit (
 );
 create index audit_tenant on audit (tenant_id, id);
 create index audit_subject on audit (subject_id, id);
-create index audit_actor on audit (actor_id, id);
+create index audit_actor on audit (actor_id, id) where actor_id is not null;
 create index audit_request on audit (request_id) where request_id is not null;
 
 -- An update may blank what is personal in an entry, say that it did, and nothing else.

@@ -2,14 +2,13 @@
 //! `docs/routing-file.md`.
 //!
 //! In reading order: `read` (with `tables` and `values`) makes of the text what `file` holds, `planner` (with
-//! `matching`, `rows` and `numbers`) compares that with the database, `write` writes it, `noting` leaves it in the
-//! audit, `show` says it.
+//! `matching`, `rows` and `numbers`) compares that with the database, `write` writes it and leaves it in the audit,
+//! `show` says it.
 
 mod export;
 mod file;
 mod matching;
 mod mistakes;
-mod noting;
 mod numbers;
 mod plan;
 mod planner;

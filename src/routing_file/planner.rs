@@ -6,14 +6,15 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::file::{self, Field, RoutingFile};
 use super::matching::{Match, Matches, Wanted, match_rows};
 use super::plan::{Action, Change, FieldChange, Summary};
-use super::rows::{self, Existing, Names};
+use super::rows::{self, Existing};
 use super::values::{no_such, quoted};
-use super::write::{Row, Writes};
+use super::write::Writes;
 use super::{Mistakes, Options};
 use crate::clock::Timestamp;
 use crate::db::configuration::{self as db, Agent, Campaign, Kind, Tenant, Trunk};
 use crate::db::{Result, Tx};
 use crate::ids::{AgentId, CampaignId, TenantId};
+use crate::tenancy::rows::{Names, Row};
 
 /// Everything found out so far.
 pub(super) struct Planner<'f> {

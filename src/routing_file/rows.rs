@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use crate::db::configuration::{Agent, Campaign, Kind, Number, Tenant, Trunk};
 use crate::ids::{AgentId, CampaignId, NumberId, TenantId, TrunkId};
 use crate::phone;
+use crate::tenancy::rows::Names;
 use crate::tenancy::{CampaignStatus, DEFAULT_PROJECT, DEFAULT_TIME_ZONE, Provider};
 
 /// A row as the database keeps it.
@@ -25,14 +26,6 @@ pub(super) trait Existing: Clone + PartialEq {
     fn is_archived(&self) -> bool;
     /// What each key of the file says of it.
     fn keys(&self, names: &Names) -> Vec<Key>;
-}
-
-/// The names that references are written with. What is not here is archived, and a reference to it is none.
-#[derive(Debug, Default)]
-pub(super) struct Names {
-    pub(super) tenants: HashMap<TenantId, String>,
-    pub(super) agents: HashMap<AgentId, String>,
-    pub(super) campaigns: HashMap<CampaignId, String>,
 }
 
 /// What a key says.

@@ -2,52 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::audit::Actor;
 use crate::clock::Timestamp;
-use crate::db::changes;
 use crate::db::configuration::{self as db, Agent, Campaign, Kind, Number, Tenant, Trunk};
-use crate::db::{Result, Tx};
+use crate::db::{Result, Tx, audit, changes};
 use crate::ids::TenantId;
+use crate::tenancy::rows::{Names, Row};
 
-use super::rows::Existing;
-
-/// A row of any kind.
-#[derive(Clone, Debug)]
-pub(super) enum Row {
-    Tenant(Tenant),
-    Agent(Agent),
-    Campaign(Campaign),
-    Number(Number),
-    Trunk(Trunk),
-}
-
-macro_rules! rows {
+/// Names a kind's rows among those to save, with whether they are new.
+macro_rules! saved {
     ($($kind:ident $all:ident;)+) => {
-        $(impl From<$kind> for Row {
-            fn from(row: $kind) -> Row {
-                Row::$kind(row)
-            }
-        })+
-
-        impl Row {
-            pub(super) fn id(&self) -> &str {
-                match self {
-                    $(Row::$kind(row) => &row.id,)+
-                }
-            }
-
-            pub(super) fn is_archived(&self) -> bool {
-                match self {
-                    $(Row::$kind(row) => row.archived,)+
-                }
-            }
-
-            pub(super) fn kind(&self) -> Kind {
-                match self {
-                    $(Row::$kind(_) => $kind::KIND,)+
-                }
-            }
-        }
-
         impl Writes {
             $(fn $all(&self) -> impl Iterator<Item = (bool, &$kind)> {
                 self.saved.iter().filter_map(|(was, row)| match row {
@@ -59,25 +23,12 @@ macro_rules! rows {
     };
 }
 
-rows! {
+saved! {
     Tenant tenants;
     Agent agents;
     Campaign campaigns;
     Number numbers;
     Trunk trunks;
-}
-
-impl Row {
-    /// Whose it is. A tenant is its own.
-    pub(super) fn tenant(&self) -> &TenantId {
-        match self {
-            Row::Tenant(row) => &row.id,
-            Row::Agent(row) => &row.tenant,
-            Row::Campaign(row) => &row.tenant,
-            Row::Number(row) => &row.tenant,
-            Row::Trunk(row) => &row.tenant,
-        }
-    }
 }
 
 /// Rows to write.
@@ -115,6 +66,18 @@ impl Writes {
             tx.notify("routing");
         }
         Ok(())
+    }
+
+    /// Leaves an entry in the audit for every row that was written.
+    pub(super) fn note(
+        &self,
+        tx: &mut Tx<'_>,
+        (before, after): (&Names, &Names),
+        now: Timestamp,
+    ) -> Result<()> {
+        let saved = self.saved.iter().flat_map(|(was, row)| row.saved(was.as_ref(), (before, after)));
+        let gone = self.gone.iter().map(|row| row.gone(before));
+        audit::insert(tx, &Actor::apply(), saved.chain(gone), now)
     }
 
     /// Frees the names of this kind that others may take.

@@ -1,8 +1,9 @@
-//! Tenants and what they have: what may be written of them (`values`, `words`), how they are shown (`record`) and what is
-//! done to them (`deeds`), the same for the routing file, the API and the audit.
+//! Tenants and what they have: what may be written of them (`values`, `words`), how they are shown (`record`) and what
+//! doing something to them is called (`deeds`, `rows`), the same for the routing file, the API and the audit.
 
 pub mod deeds;
 pub mod record;
+pub mod rows;
 pub mod values;
 pub mod words;
 

@@ -9,7 +9,7 @@ mod trunks;
 
 pub use agents::{Agent, agents, save_agent};
 pub use campaigns::{Campaign, campaigns, save_campaign};
-pub use numbers::{Number, numbers, numbers_by_id, numbers_by_number, save_numbers};
+pub use numbers::{Number, numbers, numbers_by_id, numbers_by_number, numbers_of_campaign, save_numbers};
 pub use tenants::{Tenant, is_tenant, save_tenant, tenants};
 pub use trunks::{Trunk, save_trunk, trunks};
 

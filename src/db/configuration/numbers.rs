@@ -43,6 +43,19 @@ pub fn numbers(tx: &mut Tx<'_>, tenant: &TenantId) -> Result<Vec<Number>> {
     )
 }
 
+/// The numbers that belong to a campaign.
+pub fn numbers_of_campaign(tx: &mut Tx<'_>, campaign: &CampaignId) -> Result<Vec<Number>> {
+    tx.all(
+        concat!(
+            "select ",
+            number_columns!(),
+            " from phone_numbers where campaign_id = $1 and archived_at is null"
+        ),
+        &[campaign],
+        number,
+    )
+}
+
 /// Whoever has these numbers now.
 pub fn numbers_by_number(tx: &mut Tx<'_>, numbers: &[&str]) -> Result<Vec<Number>> {
     let sql = Sql {

@@ -2,16 +2,22 @@
 
 pub mod access;
 pub mod agents;
+pub mod audit;
 pub mod body;
+pub mod campaigns;
 mod configured;
 pub mod example;
 pub mod idempotency;
+pub mod numbers;
 pub mod openapi;
 pub mod page;
 pub mod rate;
+mod references;
 pub mod reply;
 pub mod route;
 pub mod schema;
+pub mod tenants;
+pub mod trunks;
 
 use std::sync::OnceLock;
 
@@ -35,12 +41,24 @@ are RFC 3339 in UTC. Lists come in pages: give `nextCursor` as `cursor`. Updates
 things nothing is there: 404.";
 
 /// The groups of the API document.
-const TAGS: &[(&str, &str)] = &[("agents", "Who answers: names that LiveKit workers register under.")];
+const TAGS: &[(&str, &str)] = &[
+    ("tenants", "Whose agents, campaigns, numbers, trunks, people and calls it all is."),
+    ("agents", "Who answers: names that LiveKit workers register under."),
+    ("campaigns", "Who answers the numbers that belong to one, and how many calls at once."),
+    ("phone-numbers", "Numbers; each exists once on the platform."),
+    ("trunks", "How calls come from Twilio to LiveKit."),
+    ("audit", "Who changed what."),
+];
 
 /// Every route.
 pub fn routes() -> Vec<Route> {
     let all = [
-        agents::routes(), //
+        tenants::routes(),
+        agents::routes(),
+        campaigns::routes(),
+        numbers::routes(),
+        trunks::routes(),
+        audit::routes(),
     ];
     all.into_iter().flatten().collect()
 }

@@ -2,6 +2,12 @@
 //! body must fit.
 
 mod agents;
+mod audit;
+mod campaigns;
+mod configured;
+mod numbers;
+mod tenants;
+mod trunks;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
