@@ -23,4 +23,5 @@ pub mod metrics;
 pub mod outgoing;
 pub mod phone;
 pub mod routing_file;
+pub mod tenancy;
 pub mod views;

@@ -10,6 +10,11 @@ alter table platform_trunks add column revision bigint not null default 1;
 -- The trunk that outbound calls of the campaign go out on.
 alter table campaigns add column sip_trunk_id text;
 
+-- A tenant may have a hundred thousand numbers: they are listed newest first, and by campaign.
+drop index phone_numbers_tenant;
+create index phone_numbers_listed on phone_numbers (tenant_id, created_at, id);
+create index phone_numbers_campaign on phone_numbers (campaign_id, number) where archived_at is null;
+
 -- ---------------------------------------------------------------------------------------------- people and keys
 
 create table users (
@@ -131,8 +136,25 @@ create table audit (
 );
 create index audit_tenant on audit (tenant_id, id);
 create index audit_subject on audit (subject_id, id);
-create index audit_actor on audit (actor_id, id);
+create index audit_actor on audit (actor_id, id) where actor_id is not null;
 create index audit_request on audit (request_id) where request_id is not null;
+
+-- An update may blank what is personal in an entry, say that it did, and nothing else.
+create function audit_refuses() returns trigger language plpgsql as $$
+begin
+    raise exception 'the audit is append-only: an entry can only be blanked';
+end
+$$;
+create trigger audit_is_kept before delete on audit for each row execute function audit_refuses();
+create trigger audit_is_not_emptied before truncate on audit for each statement execute function audit_refuses();
+create trigger audit_is_not_rewritten before update on audit for each row
+when (new.erased_at is null or new.id <> old.id or new.at <> old.at
+    or new.tenant_id is distinct from old.tenant_id or new.actor_kind <> old.actor_kind
+    or new.actor_id is distinct from old.actor_id or new.action <> old.action
+    or new.subject_kind <> old.subject_kind or new.subject_id <> old.subject_id
+    or new.request_id is distinct from old.request_id or (old.before is null and new.before is not null)
+    or (old.after is null and new.after is not null) or (old.address is null and new.address is not null))
+execute function audit_refuses();
 
 -- ---------------------------------------------------------------------------------------------- calls and leads
 

@@ -3,18 +3,24 @@
 pub mod access;
 pub mod agents;
 pub mod api_keys;
+pub mod audit;
 pub mod auth;
 pub mod body;
+pub mod campaigns;
 mod configured;
 pub mod docs;
 pub mod example;
 pub mod idempotency;
+pub mod numbers;
 pub mod openapi;
 pub mod page;
 pub mod rate;
+mod references;
 pub mod reply;
 pub mod route;
 pub mod schema;
+pub mod tenants;
+pub mod trunks;
 pub mod users;
 
 use std::sync::OnceLock;
@@ -43,7 +49,12 @@ const TAGS: &[(&str, &str)] = &[
     ("auth", "Signing in: access tokens for minutes, refresh tokens for weeks."),
     ("users", "People who sign in."),
     ("api-keys", "Keys for programs."),
+    ("tenants", "Whose agents, campaigns, numbers, trunks, people and calls it all is."),
     ("agents", "Who answers: names that LiveKit workers register under."),
+    ("campaigns", "Who answers the numbers that belong to one, and how many calls at once."),
+    ("phone-numbers", "Numbers; each exists once on the platform."),
+    ("trunks", "How calls come from Twilio to LiveKit."),
+    ("audit", "Who changed what."),
 ];
 
 /// Every route.
@@ -52,7 +63,12 @@ pub fn routes() -> Vec<Route> {
         auth::routes(),
         users::routes(),
         api_keys::routes(),
-        agents::routes(), //
+        tenants::routes(),
+        agents::routes(),
+        campaigns::routes(),
+        numbers::routes(),
+        trunks::routes(),
+        audit::routes(),
     ];
     all.into_iter().flatten().collect()
 }

@@ -10,7 +10,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value};
 
-use crate::routing_file::nearest;
+use crate::tenancy::values::nearest;
 
 /// A type's schema, and what checks values against it.
 pub struct Checked {

@@ -3,11 +3,17 @@
 
 mod agents;
 mod api_keys;
+mod audit;
 mod auth;
+mod campaigns;
+mod configured;
 mod contract;
+mod numbers;
 mod people;
 mod sessions;
+mod tenants;
 mod throttle;
+mod trunks;
 mod users;
 
 use std::collections::HashMap;
