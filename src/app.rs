@@ -15,6 +15,7 @@ use crate::call::attend::Timing;
 use crate::call::fact::Fact;
 use crate::call::routing::Routing;
 use crate::clock::{Clock, Timestamp};
+use crate::db::changes::Position;
 use crate::db::{self, Db};
 use crate::hear::{self, Heard, Hearing};
 use crate::http::api::rate;
@@ -54,7 +55,7 @@ pub struct Parts {
     /// Who has which number.
     pub routing: Routing,
     /// The newest change that `routing` has.
-    pub routing_seen: i64,
+    pub routing_seen: Position,
     /// What is counted.
     pub metrics: Metrics,
 }

@@ -8,11 +8,12 @@ use crate::call::decide::{self, Decision, InUse, Verdict};
 use crate::call::evidence::Act;
 use crate::call::fact::{Fact, Ring, Room, What};
 use crate::call::routing::Routing;
-use crate::call::{Call, Status};
+use crate::call::{Call, Outcome, Status, told};
 use crate::clock::Timestamp;
 use crate::db::changes::{self, Kind};
 use crate::db::jobs::{self, Held, Name, Plan};
 use crate::db::{self, Tx, calls, facts, leads};
+use crate::events;
 use crate::ids::{CallId, TenantId};
 
 /// The job that sees a call through: there is one for every call that is not over and done with.
@@ -169,10 +170,12 @@ fn start(tx: &mut Tx<'_>, fact: &Fact, ring: &Ring, body: &str, with: &Hearing<'
     calls::insert(tx, &call)?;
     match &lead {
         Some((id, revision)) => {
-            let (told, lead) = ((call.id.as_str(), call.revision), (id.as_str(), *revision));
-            changes::note_call_and_lead(tx, tenant(&call), told, lead, with.now)?;
+            let rang = told::words(None, &call).join(" ");
+            let word = if *revision == 1 { events::LEAD_CREATED } else { events::LEAD_UPDATED };
+            let (rang, lead) = ((&call.id, call.revision, rang.as_str()), (id, *revision, word));
+            changes::note_call_and_lead(tx, tenant(&call), rang, lead, with.now)?;
         }
-        None => note_change(tx, &call, with)?,
+        None => note_change(tx, None, &call, with)?,
     }
     if !call.is_open() {
         finish_lead(tx, &call, with)?;
@@ -293,7 +296,7 @@ fn was_to_be_answered(call: &Call) -> bool {
 
 /// What a call was before a change, as far as others can see it.
 struct Before {
-    outcome: crate::call::Outcome,
+    outcome: Outcome,
     open: bool,
     answered: bool,
 }
@@ -324,7 +327,7 @@ fn save(
     if !changed {
         return Ok(());
     }
-    note_change(tx, call, with)?;
+    note_change(tx, Some(&before.outcome), call, with)?;
     if call.is_open() { Ok(()) } else { finish_lead(tx, call, with) }
 }
 
@@ -332,15 +335,17 @@ fn tenant(call: &Call) -> Option<&TenantId> {
     call.decision.as_ref().and_then(|decision| decision.tenant.as_ref())
 }
 
-fn note_change(tx: &mut Tx<'_>, call: &Call, with: &Hearing<'_>) -> db::Result<()> {
-    changes::note(tx, Kind::Call, tenant(call), (&call.id, call.revision), with.now)
+fn note_change(tx: &mut Tx<'_>, before: Option<&Outcome>, call: &Call, with: &Hearing<'_>) -> db::Result<()> {
+    let words = told::words(before, call).join(" ");
+    changes::note(tx, Kind::Call, tenant(call), (&call.id, call.revision, words.as_str()), with.now)
 }
 
 fn finish_lead(tx: &mut Tx<'_>, call: &Call, with: &Hearing<'_>) -> db::Result<()> {
     let Some(lead) = &call.lead else { return Ok(()) };
     let status = if call.outcome.status == Status::Completed { "completed" } else { "missed" };
     if let Some(revision) = leads::finish(tx, lead, &call.id, status, with.now)? {
-        changes::note(tx, Kind::Lead, tenant(call), (lead, revision), with.now)?;
+        let what = (lead, revision, events::LEAD_UPDATED);
+        changes::note(tx, Kind::Lead, tenant(call), what, with.now)?;
     }
     Ok(())
 }

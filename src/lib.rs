@@ -12,6 +12,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod db;
+pub mod events;
 pub mod hear;
 pub mod http;
 pub mod ids;

@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod reasons;
 pub mod routing;
 pub mod timeline;
+pub mod told;
 
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use crate::app::{App, LOOK_EVERY};
+use crate::call::routing::Routing;
 use crate::clock::Timestamp;
-use crate::db::{self, changes, facts, jobs, leases};
+use crate::db::changes::{self, Position};
+use crate::db::{self, facts, jobs, leases, routing};
 use crate::hear::ATTEND;
 use crate::ids::{CallId, TenantId};
 
@@ -82,15 +84,25 @@ async fn follow_routing(app: &App) {
 }
 
 /// Reloads the tenants that changed after `seen`; the newest change it saw.
-async fn reload_changed(app: &App, seen: i64) -> db::Result<i64> {
-    let changed = app.db.read(move |tx| changes::of_routing(tx, seen)).await?;
-    let Some(newest) = changed.last().map(|change| change.seq) else { return Ok(seen) };
-    let mut tenants: Vec<TenantId> = changed.into_iter().map(|change| change.subject.into()).collect();
+async fn reload_changed(app: &App, seen: Position) -> db::Result<Position> {
+    let page = app.db.read(move |tx| changes::of_routing(tx, seen)).await?;
+    if page.restarted {
+        // Another database's content is in the place of ours: whatever we knew may be wrong.
+        let all = app.db.report(|tx| routing::load(tx, None)).await?;
+        let mut next = Routing::clone(&app.routing());
+        (next.tenants, next.numbers) = Default::default();
+        all.into_iter().for_each(|rules| next.replace(&rules.id.clone(), Some(rules)));
+        app.set_routing(next);
+    }
+    if page.changes.is_empty() {
+        return Ok(page.reached);
+    }
+    let mut tenants: Vec<TenantId> = page.changes.into_iter().map(|change| change.subject.into()).collect();
     tenants.sort();
     tenants.dedup();
     app.reload_routing(tenants).await?;
     tracing::debug!("the routing changed and was loaded again");
-    Ok(newest)
+    Ok(page.reached)
 }
 
 /// Forgets facts and changes past their retention, a little at a time, on one replica.

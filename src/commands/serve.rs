@@ -17,7 +17,8 @@ use crate::call::routing::Routing;
 use crate::carry_out;
 use crate::clock::Clock;
 use crate::config::{Config, LiveKitConfig};
-use crate::db::{self, Db, access, changes, migrate, routing};
+use crate::db::changes::{self, Position};
+use crate::db::{self, Db, access, migrate, routing};
 use crate::http;
 use crate::http::api::rate;
 use crate::metrics::{self, Metrics, Work, WorkOutcome};
@@ -83,6 +84,7 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<App> {
     tokio::task::spawn_blocking(|| drop(crate::phone::e164("+12015550123", "US"))).await?;
     let db = database(config, &metrics)?;
     migrate::run(&db, clock.now()).await?;
+    db.bulk(changes::adopt).await?;
     let (mut routing, routing_seen) = load_routing(&db).await?;
     routing.system_agent.clone_from(&config.agents.system_default);
     routing.default_region.clone_from(&config.numbers.default_region);
@@ -180,7 +182,7 @@ pub fn timing(config: &Config) -> Timing {
 }
 
 /// Every tenant's rules, and the newest change they have.
-async fn load_routing(db: &Db) -> db::Result<(Routing, i64)> {
+async fn load_routing(db: &Db) -> db::Result<(Routing, Position)> {
     db.report(|tx| -> db::Result<_> {
         let seen = changes::last(tx)?;
         let mut snapshot = Routing::default();
