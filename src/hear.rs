@@ -12,7 +12,7 @@ use crate::call::{Call, Outcome, Status, told};
 use crate::clock::Timestamp;
 use crate::db::changes::{self, Kind};
 use crate::db::jobs::{self, Held, Name, Plan};
-use crate::db::{self, Tx, calls, facts, leads};
+use crate::db::{self, Tx, calls, facts, leads, tasks};
 use crate::events;
 use crate::ids::{CallId, TenantId};
 
@@ -178,7 +178,7 @@ fn start(tx: &mut Tx<'_>, fact: &Fact, ring: &Ring, body: &str, with: &Hearing<'
         None => note_change(tx, None, &call, with)?,
     }
     if !call.is_open() {
-        finish_lead(tx, &call, with)?;
+        finish_lead(tx, None, &call, with)?;
     }
     let job =
         if plan == Plan::Never { None } else { jobs::plan(tx, job(&call.id), plan, with.holder, with.now)? };
@@ -328,7 +328,7 @@ fn save(
         return Ok(());
     }
     note_change(tx, Some(&before.outcome), call, with)?;
-    if call.is_open() { Ok(()) } else { finish_lead(tx, call, with) }
+    if call.is_open() { Ok(()) } else { finish_lead(tx, Some(&before.outcome), call, with) }
 }
 
 fn tenant(call: &Call) -> Option<&TenantId> {
@@ -340,12 +340,18 @@ fn note_change(tx: &mut Tx<'_>, before: Option<&Outcome>, call: &Call, with: &He
     changes::note(tx, Kind::Call, tenant(call), (&call.id, call.revision, words.as_str()), with.now)
 }
 
-fn finish_lead(tx: &mut Tx<'_>, call: &Call, with: &Hearing<'_>) -> db::Result<()> {
+/// The end of a call is its lead's too: a caller who was missed is to be called back.
+fn finish_lead(tx: &mut Tx<'_>, before: Option<&Outcome>, call: &Call, with: &Hearing<'_>) -> db::Result<()> {
     let Some(lead) = &call.lead else { return Ok(()) };
     let status = if call.outcome.status == Status::Completed { "completed" } else { "missed" };
     if let Some(revision) = leads::finish(tx, lead, &call.id, status, with.now)? {
         let what = (lead, revision, events::LEAD_UPDATED);
         changes::note(tx, Kind::Lead, tenant(call), what, with.now)?;
     }
-    Ok(())
+    let was_missed = before.is_some_and(|before| before.status == Status::Missed);
+    match call.outcome.status {
+        Status::Missed if !was_missed => tasks::call_back(tx, call, with.now),
+        Status::Completed if was_missed => tasks::not_missed(tx, call, with.now),
+        _ => Ok(()),
+    }
 }

@@ -143,6 +143,9 @@ alter table calls add column erased_at bigint;
 
 alter table leads add column merged_into text;
 alter table leads add column erased_at bigint;
+create index leads_campaign on leads (campaign_id, id) where campaign_id is not null;
+create index leads_number on leads (tenant_id, phone_number);
+create index leads_merged on leads (merged_into) where merged_into is not null;
 
 create table lead_notes (
     id text primary key,

@@ -1,9 +1,10 @@
 //! The closed table of how a call can end.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where a call stands.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// The caller hears ringback.
@@ -50,7 +51,7 @@ impl Status {
 }
 
 /// Who ended a call.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EndedBy {
     /// The person who rang.
@@ -78,7 +79,7 @@ impl EndedBy {
 macro_rules! end_reasons {
     ($($variant:ident $word:literal $status:ident $by:ident $sip:expr, $text:literal;)+) => {
         /// Why a call ended. The table in the source is the only place that knows what each one means.
-        #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
         #[serde(rename_all = "snake_case")]
         pub enum EndReason {
             $(#[doc = $text] $variant,)+

@@ -29,6 +29,7 @@ pub mod resources;
 pub mod routing;
 mod sql;
 mod sqlite;
+pub mod tasks;
 #[cfg(test)]
 mod tests;
 pub mod tls;

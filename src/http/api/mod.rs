@@ -2,16 +2,19 @@
 
 pub mod access;
 pub mod agents;
+mod audited;
 pub mod body;
 mod configured;
 pub mod example;
 pub mod idempotency;
+pub mod leads;
 pub mod openapi;
 pub mod page;
 pub mod rate;
 pub mod reply;
 pub mod route;
 pub mod schema;
+pub mod tasks;
 
 use std::sync::OnceLock;
 
@@ -35,13 +38,15 @@ are RFC 3339 in UTC. Lists come in pages: give `nextCursor` as `cursor`. Updates
 things nothing is there: 404.";
 
 /// The groups of the API document.
-const TAGS: &[(&str, &str)] = &[("agents", "Who answers: names that LiveKit workers register under.")];
+const TAGS: &[(&str, &str)] = &[
+    ("agents", "Who answers: names that LiveKit workers register under."),
+    ("leads", "Who called."),
+    ("tasks", "What is to be done about leads. A missed call makes one by itself."),
+];
 
 /// Every route.
 pub fn routes() -> Vec<Route> {
-    let all = [
-        agents::routes(), //
-    ];
+    let all = [agents::routes(), leads::routes(), tasks::routes()];
     all.into_iter().flatten().collect()
 }
 

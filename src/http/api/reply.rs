@@ -31,6 +31,22 @@ impl<T: Serialize> IntoResponse for Tagged<T> {
     }
 }
 
+/// A thing with its version, and with what changes beside it: who has this version may not have the rest, so that there
+/// is no 304.
+pub struct Around<T>(pub i64, pub T);
+
+/// Marks an answer that has more in it than its version tells.
+#[derive(Clone)]
+struct TellsMore;
+
+impl<T: Serialize> IntoResponse for Around<T> {
+    fn into_response(self) -> Response {
+        let mut response = Tagged(self.0, self.1).into_response();
+        response.extensions_mut().insert(TellsMore);
+        response
+    }
+}
+
 /// The versions that a caller saw; none if it did not say.
 #[derive(Clone, Debug)]
 pub struct IfMatch(Option<String>);
@@ -72,6 +88,9 @@ pub async fn not_modified(request: Request, next: Next) -> Response {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let has = request.headers().get(IF_NONE_MATCH).cloned();
     let mut response = next.run(request).await;
+    if response.extensions().get::<TellsMore>().is_some() {
+        return response;
+    }
     let (Some(has), Some(etag)) = (has, response.headers().get(ETAG)) else { return response };
     let (has, etag) = (has.to_str().unwrap_or_default(), etag.to_str().unwrap_or_default());
     let same = |one: &str| one == "*" || one.trim_start_matches("W/") == etag;

@@ -2,6 +2,8 @@
 //! body must fit.
 
 mod agents;
+mod leads;
+mod tasks;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
