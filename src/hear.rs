@@ -3,12 +3,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::call::attend::{self, Attempt, Next, Timing};
+use crate::call::attend::{self, Attempt, Attendance, Next, Timing};
 use crate::call::decide::{self, Decision, InUse, Verdict};
 use crate::call::evidence::Act;
 use crate::call::fact::{Fact, Ring, Room, What};
 use crate::call::routing::Routing;
-use crate::call::{Call, Status};
+use crate::call::{Call, Outcome, Status};
 use crate::clock::Timestamp;
 use crate::db::changes::{self, Kind};
 use crate::db::jobs::{self, Held, Name, Plan};
@@ -96,8 +96,14 @@ pub fn act(tx: &mut Tx<'_>, call: &mut Call, act: Act, with: &Hearing<'_>) -> db
 }
 
 /// Saves what was done to get an agent onto a call.
-pub fn attended(tx: &mut Tx<'_>, call: &mut Call, with: &Hearing<'_>) -> db::Result<()> {
+pub fn attended(
+    tx: &mut Tx<'_>,
+    call: &mut Call,
+    what: impl FnOnce(&mut Attendance),
+    with: &Hearing<'_>,
+) -> db::Result<()> {
     let before = Before::of(call);
+    what(&mut call.attendance);
     save(tx, call, &before, None, with)
 }
 
@@ -293,15 +299,23 @@ fn was_to_be_answered(call: &Call) -> bool {
 
 /// What a call was before a change, as far as others can see it.
 struct Before {
-    outcome: crate::call::Outcome,
+    outcome: Outcome,
+    place: (Option<String>, Option<String>, Option<String>),
     open: bool,
     answered: bool,
 }
 
+/// What else is shown of a call and may change: its agent, its room, its name.
+fn place(call: &Call) -> (Option<&str>, Option<&str>, Option<&str>) {
+    (call.agent(), call.room(), call.ring.keys.call.as_deref())
+}
+
 impl Before {
     fn of(call: &Call) -> Before {
+        let (agent, room, name) = place(call);
         Before {
             outcome: call.outcome.clone(),
+            place: (agent.map(Into::into), room.map(Into::into), name.map(Into::into)),
             open: call.is_open(),
             answered: call.outcome.answered_at.is_some(),
         }
@@ -315,12 +329,17 @@ fn save(
     told: Option<&crate::call::fact::Keys>,
     with: &Hearing<'_>,
 ) -> db::Result<()> {
-    let changed = before.outcome != call.outcome;
+    let (agent, room, name) = &before.place;
+    let same_place = place(call) == (agent.as_deref(), room.as_deref(), name.as_deref());
+    let changed = before.outcome != call.outcome || !same_place;
     if changed {
         call.revision += 1;
     }
     call.updated_at = with.now;
     calls::update(tx, call, told)?;
+    if before.outcome.rang_at != call.outcome.rang_at && !call.notes.tags.is_empty() {
+        calls::retime_tags(tx, call)?;
+    }
     if !changed {
         return Ok(());
     }
