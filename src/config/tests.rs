@@ -410,7 +410,10 @@ fn no_secret_is_ever_shown() {
         assert!(!shown.contains(SECRET), "{shown}");
     }
     let secrets: Vec<&str> = loaded.settings.iter().filter(|one| one.secret).map(|one| &*one.key).collect();
-    assert_eq!(secrets, ["database.url", "livekit.default.api_secret", "twilio.auth_token"]);
+    assert_eq!(
+        secrets,
+        ["database.url", "livekit.default.api_secret", "auth.signing_secret", "twilio.auth_token"]
+    );
 }
 
 #[test]

@@ -85,14 +85,15 @@ impl Connector {
 }
 
 /// What [`Reads::ByIndex`] tells the planner.
-pub(super) const BY_INDEX: &str =
-    "set enable_seqscan = off; set enable_bitmapscan = off; set plan_cache_mode = force_generic_plan;";
+pub(super) const BY_INDEX: &str = "set enable_seqscan = off; set enable_bitmapscan = off; set jit = off;
+             set plan_cache_mode = force_generic_plan;";
 
 /// How a connection's statements find their rows.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(super) enum Reads {
     /// By an index and in its order, always: a statement prepared while its table was empty would go through all of
-    /// it for ever, and one planned for a value that is common would go through everything for one that is not.
+    /// it for ever, and one planned for a value that is common would go through everything for one that is not. What
+    /// has no index then looks so dear to the planner that it would be compiled first, for longer than it runs: it is not.
     ByIndex,
     /// As the planner thinks best.
     AsPlanned,

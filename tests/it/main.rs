@@ -10,6 +10,7 @@ mod carrying_out;
 mod documents;
 mod events;
 mod limits;
+mod live;
 mod peers;
 mod proxy;
 mod real;

@@ -177,7 +177,7 @@ async fn update(
     who: Who,
     Path(id): Path<AgentId>,
     seen: IfMatch,
-    patch: Patch,
+    patch: Patch<AgentWrite>,
 ) -> Result<Tagged<AgentView>, Problem> {
     let now = app.clock.now();
     let change = move |tx: &mut Tx<'_>| -> Result<AgentView, Problem> {

@@ -70,6 +70,9 @@ impl<T> Created<T> {
     }
 }
 
+/// What makes a thing, in a transaction.
+type Make<T> = dyn Fn(&mut Tx<'_>, Timestamp) -> Result<Created<T>, Problem> + Send + Sync;
+
 /// Makes something, once for each key of each caller, and answers 201. `make` runs in the transaction that also keeps
 /// the answer.
 ///
@@ -126,7 +129,7 @@ fn in_transaction<T: Serialize>(
     tx: &mut Tx<'_>,
     at: (&str, &str),
     fingerprint: &str,
-    make: &dyn Fn(&mut Tx<'_>, Timestamp) -> Result<Created<T>, Problem>,
+    make: &Make<T>,
     now: Timestamp,
 ) -> Result<(idempotency::Kept, bool), Tried> {
     let after = now.saturating_sub(KEPT);

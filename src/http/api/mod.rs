@@ -4,6 +4,7 @@ pub mod access;
 pub mod agents;
 pub mod body;
 mod configured;
+pub mod docs;
 pub mod example;
 pub mod idempotency;
 pub mod openapi;
@@ -59,6 +60,7 @@ async fn show_document() -> impl IntoResponse {
 pub fn router(app: &App) -> Router<App> {
     let router = route::router(app, routes())
         .route("/api/openapi.json", get(show_document))
+        .route("/api/docs", get(docs::show))
         .layer(from_fn(reply::not_modified))
         .layer(CompressionLayer::new());
     if app.api.cors_origins.is_empty() { router } else { router.layer(cors(&app.api.cors_origins)) }

@@ -2,6 +2,7 @@
 //! body must fit.
 
 mod agents;
+mod contract;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -78,10 +79,6 @@ impl Api<'_> {
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Said {
         self.send(self.to("POST", path).json(body)).await
-    }
-
-    pub(crate) async fn put(&self, path: &str, body: &Value) -> Said {
-        self.send(self.to("PUT", path).json(body)).await
     }
 
     pub(crate) async fn patch(&self, path: &str, etag: &str, body: &Value) -> Said {
