@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::call::attend::{self, Attempt, Next, Timing};
+use crate::call::attend::{self, Attempt, Attendance, Next, Timing};
 use crate::call::decide::{self, Decision, InUse, Verdict};
 use crate::call::evidence::Act;
 use crate::call::fact::{Fact, Keys, Ring, Room, What};
@@ -97,8 +97,14 @@ pub fn act(tx: &mut Tx<'_>, call: &mut Call, act: Act, with: &Hearing<'_>) -> db
 }
 
 /// Saves what was done to get an agent onto a call.
-pub fn attended(tx: &mut Tx<'_>, call: &mut Call, with: &Hearing<'_>) -> db::Result<()> {
+pub fn attended(
+    tx: &mut Tx<'_>,
+    call: &mut Call,
+    what: impl FnOnce(&mut Attendance),
+    with: &Hearing<'_>,
+) -> db::Result<()> {
     let before = Before::of(call);
+    what(&mut call.attendance);
     save(tx, call, &before, None, with)
 }
 
@@ -320,14 +326,22 @@ fn was_to_be_answered(call: &Call) -> bool {
 /// What a call was before a change, as far as others can see it.
 struct Before {
     outcome: Outcome,
+    place: (Option<String>, Option<String>, Option<String>),
     open: bool,
     answered: bool,
 }
 
+/// What else is shown of a call and may change: its agent, its room, its name.
+fn place(call: &Call) -> (Option<&str>, Option<&str>, Option<&str>) {
+    (call.agent(), call.room(), call.ring.keys.call.as_deref())
+}
+
 impl Before {
     fn of(call: &Call) -> Before {
+        let (agent, room, name) = place(call);
         Before {
             outcome: call.outcome.clone(),
+            place: (agent.map(Into::into), room.map(Into::into), name.map(Into::into)),
             open: call.is_open(),
             answered: call.outcome.answered_at.is_some(),
         }
@@ -341,12 +355,17 @@ fn save(
     told: Option<&Keys>,
     with: &Hearing<'_>,
 ) -> db::Result<()> {
-    let changed = before.outcome != call.outcome;
+    let (agent, room, name) = &before.place;
+    let same_place = place(call) == (agent.as_deref(), room.as_deref(), name.as_deref());
+    let changed = before.outcome != call.outcome || !same_place;
     if changed {
         call.revision += 1;
     }
     call.updated_at = with.now;
     calls::update(tx, call, told)?;
+    if before.outcome.rang_at != call.outcome.rang_at && !call.notes.tags.is_empty() {
+        calls::retime_tags(tx, call)?;
+    }
     if !changed {
         return Ok(());
     }

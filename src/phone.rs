@@ -34,6 +34,20 @@ impl E164 {
     }
 }
 
+impl schemars::JsonSchema for E164 {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "E164".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "pattern": r"^\+[1-9][0-9]{6,14}$"})
+    }
+}
+
 impl Deref for E164 {
     type Target = str;
 

@@ -178,7 +178,7 @@ async fn update(
     who: Who,
     Path(id): Path<TaskId>,
     seen: IfMatch,
-    patch: Patch,
+    patch: Patch<TaskWrite>,
 ) -> Result<Tagged<Task>, Problem> {
     let now = app.clock.now();
     let change = move |tx: &mut Tx<'_>| -> Result<Task, Problem> {

@@ -167,7 +167,7 @@ async fn update(
     who: Who,
     Path(id): Path<LeadId>,
     seen: IfMatch,
-    patch: Patch,
+    patch: Patch<LeadWrite>,
 ) -> Result<Tagged<Lead>, Problem> {
     let now = app.clock.now();
     let change = move |tx: &mut Tx<'_>| -> Result<Lead, Problem> {
