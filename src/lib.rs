@@ -13,6 +13,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod db;
+pub mod erase;
 pub mod events;
 pub mod hear;
 pub mod http;

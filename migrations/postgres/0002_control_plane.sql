@@ -166,8 +166,44 @@ alter table calls add column outcome text;
 alter table calls add column analysis text;
 alter table calls add column erased_at bigint;
 
+-- Lists of calls go by (rang_at, id), newest first. A ring pays for the two indexes by time and for the small one of
+-- open calls; everything else that a list may begin with is written once, when the call ends. A list by any of it is
+-- the open calls that fit, and then the ended ones.
+drop index calls_tenant;
+drop index calls_open_tenant;
+-- The planner takes a range of times for narrow and its rows for neighbours, and would go through all calls by time to
+-- find the few of one campaign. By an expression that only what goes by time has, it cannot.
+create index calls_time on calls ((rang_at + 0), id);
+create index calls_time_tenant on calls (tenant_id, (rang_at + 0), id);
+create index calls_open_tenant on calls (tenant_id, rang_at, id) where ended_at is null;
+create index calls_number on calls (number_id, rang_at, id) where ended_at is not null;
+create index calls_called on calls (called, tenant_id, rang_at, id) where ended_at is not null;
+create index calls_caller on calls (caller, tenant_id, rang_at, id) where ended_at is not null;
+create index calls_campaign on calls (campaign_id, rang_at, id) where ended_at is not null;
+create index calls_lead on calls (lead_id, rang_at, id) where ended_at is not null;
+create index calls_agent on calls (tenant_id, agent, rang_at, id) where ended_at is not null;
+create index calls_status on calls (tenant_id, status, rang_at, id) where ended_at is not null;
+create index calls_end_reason on calls (tenant_id, end_reason, rang_at, id) where ended_at is not null;
+-- Everything that analytics add up, so that they need not look at the calls themselves.
+create index calls_figures on calls (tenant_id, (rang_at + 0))
+    include (rang_at, end_reason, answered_at, duration, decided_at, number_id, campaign_id, agent)
+    where ended_at is not null;
+
+-- The tags of calls, in the order of lists. A call without a tenant may have some too.
+create table call_tags (
+    call_id text not null,
+    tag text not null,
+    tenant_id text,
+    rang_at bigint not null,
+    primary key (call_id, tag)
+);
+create index call_tags_tag on call_tags (tag, tenant_id, rang_at, call_id);
+
 alter table leads add column merged_into text;
 alter table leads add column erased_at bigint;
+create index leads_campaign on leads (campaign_id, id) where campaign_id is not null;
+create index leads_number on leads (tenant_id, phone_number);
+create index leads_merged on leads (merged_into) where merged_into is not null;
 
 create table lead_notes (
     id text primary key,

@@ -36,6 +36,7 @@ pub mod shown;
 pub mod sign_ins;
 mod sql;
 mod sqlite;
+pub mod tasks;
 #[cfg(test)]
 mod tests;
 pub mod tls;

@@ -4,6 +4,7 @@ pub mod access;
 pub mod agents;
 pub mod api_keys;
 pub mod audit;
+mod audited;
 pub mod auth;
 pub mod body;
 pub mod campaigns;
@@ -11,6 +12,7 @@ mod configured;
 pub mod docs;
 pub mod example;
 pub mod idempotency;
+pub mod leads;
 pub mod numbers;
 pub mod openapi;
 pub mod page;
@@ -19,6 +21,7 @@ mod references;
 pub mod reply;
 pub mod route;
 pub mod schema;
+pub mod tasks;
 pub mod tenants;
 pub mod trunks;
 pub mod users;
@@ -55,6 +58,8 @@ const TAGS: &[(&str, &str)] = &[
     ("phone-numbers", "Numbers; each exists once on the platform."),
     ("trunks", "How calls come from Twilio to LiveKit."),
     ("audit", "Who changed what."),
+    ("leads", "Who called."),
+    ("tasks", "What is to be done about leads. A missed call makes one by itself."),
 ];
 
 /// Every route.
@@ -68,6 +73,8 @@ pub fn routes() -> Vec<Route> {
         campaigns::routes(),
         numbers::routes(),
         trunks::routes(),
+        leads::routes(),
+        tasks::routes(),
         audit::routes(),
     ];
     all.into_iter().flatten().collect()
