@@ -60,8 +60,8 @@ pub struct Delivery {
     pub event_type: String,
     /// Where it stands.
     pub status: Status,
-    /// When it is tried next; none while another of the same call goes first, while its endpoint is disabled, and when
-    /// it is over.
+    /// When it is tried next; none while it is on the way, while another of the same call goes first, while its endpoint
+    /// is disabled, and when it is over.
     pub next_try_at: Option<Timestamp>,
     /// How often it was tried.
     pub attempts: i64,
@@ -116,14 +116,16 @@ pub struct Event {
 
 macro_rules! columns {
     () => {
-        "id, tenant_id, endpoint_id, event_id, event_type, status, due_at, attempts, first_tried_at, last_tried_at, \
-         response_status, error, delivered_at, created_at"
+        "id, tenant_id, endpoint_id, event_id, event_type, status, due_at, holder, attempts, first_tried_at, \
+         last_tried_at, response_status, error, delivered_at, created_at"
     };
 }
 
 impl Delivery {
     fn from_row(row: &Row<'_>) -> Result<Delivery> {
         let status: String = row.get("status")?;
+        let holder: Option<String> = row.get("holder")?;
+        let due_at: Option<Timestamp> = row.get("due_at")?;
         Ok(Delivery {
             id: row.get("id")?,
             tenant_id: row.get("tenant_id")?,
@@ -132,7 +134,7 @@ impl Delivery {
             event_type: row.get("event_type")?,
             status: Status::parse(&status)
                 .ok_or_else(|| Error::Unexpected(format!("deliveries holds the unknown word {status}")))?,
-            next_try_at: row.get("due_at")?,
+            next_try_at: due_at.filter(|_| holder.is_none()),
             attempts: row.get("attempts")?,
             first_tried_at: row.get("first_tried_at")?,
             last_tried_at: row.get("last_tried_at")?,

@@ -10,6 +10,7 @@ mod documents;
 mod events;
 mod limits;
 mod live;
+mod outgoing;
 mod peers;
 mod proxy;
 mod real;
