@@ -1,6 +1,6 @@
 //! Signatures, checked by Standard Webhooks' own Python library.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use secrecy::ExposeSecret as _;
 use serde_json::json;
@@ -13,7 +13,7 @@ use crate::peers::{self, Helper, command};
 struct Verifier(Helper);
 
 impl Verifier {
-    fn start(python: &PathBuf) -> Verifier {
+    fn start(python: &Path) -> Verifier {
         Verifier(Helper::start(&mut command("webhooks.py", python)))
     }
 
