@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::Auth;
 use crate::call::attend::Timing;
 use crate::call::fact::Fact;
 use crate::call::routing::Routing;
@@ -17,6 +18,8 @@ use crate::clock::{Clock, Timestamp};
 use crate::db::changes::Position;
 use crate::db::{self, Db};
 use crate::hear::{self, Heard, Hearing};
+use crate::http::api::rate;
+use crate::ids::TenantId;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::outgoing;
@@ -47,6 +50,10 @@ pub struct Parts {
     pub keep_facts: Duration,
     /// How the doors behave.
     pub doors: Doors,
+    /// How the API behaves.
+    pub api: Api,
+    /// Tells who asks.
+    pub auth: Auth,
     /// Where webhooks may be sent, and how long things may take.
     pub outgoing: outgoing::Settings,
     /// Who has which number.
@@ -68,6 +75,17 @@ pub struct Doors {
     pub allow_unsigned: bool,
     /// The project that is meant where none is named.
     pub default_project: String,
+}
+
+/// How the API behaves.
+#[derive(Clone)]
+pub struct Api {
+    /// How often each may ask.
+    pub rate: rate::Limits,
+    /// Proxies in front of us whose word on addresses is taken.
+    pub trusted_proxies: usize,
+    /// Origins whose pages may use it.
+    pub cors_origins: Vec<String>,
 }
 
 /// One LiveKit project.
@@ -126,6 +144,28 @@ impl App {
     /// Puts a newer snapshot in place.
     pub fn set_routing(&self, routing: Routing) {
         *self.0.routing.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(routing);
+    }
+
+    /// Loads the rules of these tenants anew: what was committed takes effect here at once. Other replicas follow by
+    /// themselves within a moment.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn reload_routing(&self, tenants: Vec<TenantId>) -> db::Result<()> {
+        let mut loaded = Vec::with_capacity(tenants.len());
+        for tenant in tenants {
+            let id = tenant.clone();
+            let rules = self.db.report(move |tx| db::routing::load(tx, Some(&id))).await?;
+            loaded.push((tenant, rules.into_iter().next()));
+        }
+        // Under the lock, so that of two who change it at once neither undoes the other.
+        let mut routing = self.0.routing.write().unwrap_or_else(PoisonError::into_inner);
+        let mut next = Routing::clone(&routing);
+        for (tenant, rules) in loaded {
+            next.replace(&tenant, rules);
+        }
+        *routing = Arc::new(next);
+        Ok(())
     }
 
     /// What changes, as it is committed.

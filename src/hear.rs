@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::call::attend::{self, Attempt, Next, Timing};
 use crate::call::decide::{self, Decision, InUse, Verdict};
 use crate::call::evidence::Act;
-use crate::call::fact::{Fact, Ring, Room, What};
+use crate::call::fact::{Fact, Keys, Ring, Room, What};
 use crate::call::routing::Routing;
 use crate::call::{Call, Outcome, Status, told};
 use crate::clock::Timestamp;
@@ -223,13 +223,36 @@ fn is_afterwards(tx: &mut Tx<'_>, fact: &Fact) -> db::Result<bool> {
     Ok(open == 0 && ended.is_some())
 }
 
-fn fold(tx: &mut Tx<'_>, mut call: Call, fact: &Fact, with: &Hearing<'_>) -> db::Result<Touched> {
-    let before = Before::of(&call);
-    call.hear(fact);
+/// Takes in what an operator did to a call, and plans what follows from it.
+pub fn operate(
+    tx: &mut Tx<'_>,
+    call: Call,
+    what: impl FnOnce(&mut Call),
+    with: &Hearing<'_>,
+) -> db::Result<Touched> {
+    change(tx, call, None, what, with)
+}
+
+fn fold(tx: &mut Tx<'_>, call: Call, fact: &Fact, with: &Hearing<'_>) -> db::Result<Touched> {
     let told = match &fact.what {
         What::Rang(ring) | What::CallerLeft(ring, _) => Some(&ring.keys),
         _ => None,
     };
+    let hears = |call: &mut Call| {
+        call.hear(fact);
+    };
+    change(tx, call, told, hears, with)
+}
+
+fn change(
+    tx: &mut Tx<'_>,
+    mut call: Call,
+    told: Option<&Keys>,
+    what: impl FnOnce(&mut Call),
+    with: &Hearing<'_>,
+) -> db::Result<Touched> {
+    let before = Before::of(&call);
+    what(&mut call);
     let plan = plan_of(&mut call, with);
     save(tx, &mut call, &before, told, with)?;
     let job = jobs::plan(tx, job(&call.id), plan, with.holder, with.now)?;
@@ -315,7 +338,7 @@ fn save(
     tx: &mut Tx<'_>,
     call: &mut Call,
     before: &Before,
-    told: Option<&crate::call::fact::Keys>,
+    told: Option<&Keys>,
     with: &Hearing<'_>,
 ) -> db::Result<()> {
     let changed = before.outcome != call.outcome;

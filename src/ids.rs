@@ -35,8 +35,9 @@ pub fn least(prefix: &str, time: Timestamp) -> String {
 macro_rules! id {
     ($(#[doc = $doc:literal] $name:ident = $prefix:literal;)+) => {$(
         #[doc = $doc]
-        #[derive(Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(transparent)]
+        #[schemars(inline)]
         pub struct $name(String);
 
         impl $name {

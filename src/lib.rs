@@ -5,6 +5,8 @@
 //! what a person types.
 
 pub mod app;
+pub mod audit;
+pub mod auth;
 pub mod call;
 pub mod carry_out;
 pub mod clock;

@@ -50,6 +50,7 @@ create table refresh_tokens (
     used_at bigint
 );
 create index refresh_tokens_session on refresh_tokens (session_id);
+create index refresh_tokens_expiry on refresh_tokens (expires_at);
 
 create table api_keys (
     id text primary key,
@@ -78,13 +79,15 @@ create table login_failures (
 );
 create index login_failures_last on login_failures (last_at);
 
--- Where an account was signed in to before: a stranger's guessing does not keep its owner out there.
+-- Where an account was signed in to before: a stranger's guessing does not keep its owner out there. Addresses are
+-- hashed.
 create table known_addresses (
     user_id text not null,
     address text not null,
     seen_at bigint not null,
     primary key (user_id, address)
 );
+create index known_addresses_seen on known_addresses (seen_at);
 
 -- What is generated once and shared by all replicas, such as the key that signs access tokens.
 create table secrets (

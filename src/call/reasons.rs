@@ -57,6 +57,8 @@ pub enum EndedBy {
     Caller,
     /// The agent who answered.
     Agent,
+    /// A person who watches over calls, or a program of theirs.
+    Operator,
     /// Switchboard.
     Us,
     /// The carrier, LiveKit, or the network.
@@ -69,6 +71,7 @@ impl EndedBy {
         match self {
             EndedBy::Caller => "caller",
             EndedBy::Agent => "agent",
+            EndedBy::Operator => "operator",
             EndedBy::Us => "us",
             EndedBy::Platform => "platform",
         }
@@ -120,8 +123,10 @@ end_reasons! {
     CallerHungUp "caller_hung_up" Completed Caller None, "the caller hung up";
     AgentHungUp "agent_hung_up" Completed Agent None, "the agent ended the call";
     Transferred "transferred" Completed Agent None, "the caller was transferred";
+    OperatorHungUp "operator_hung_up" Completed Operator None, "an operator ended the call";
     Ended "ended" Completed Platform None, "the call ended; nobody said who ended it";
     CallerGaveUp "caller_gave_up" Missed Caller None, "the caller hung up before anybody answered";
+    OperatorCancelled "operator_cancelled" Missed Operator None, "an operator ended the call before anybody answered";
     AgentNeverJoined "agent_never_joined" Missed Us None, "no agent answered in time";
     RingTimeout "ring_timeout" Missed Platform None, "the platform ended the ringing";
     UnknownNumber "unknown_number" Rejected Us Some(404), "nobody has the number that was dialled";

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::app::{App, LOOK_EVERY};
+use crate::auth;
 use crate::call::routing::Routing;
 use crate::clock::Timestamp;
 use crate::db::changes::{self, Position};
@@ -103,13 +104,7 @@ async fn reload_changed(app: &App, seen: Position) -> db::Result<Position> {
     let mut tenants: Vec<TenantId> = page.changes.into_iter().map(|change| change.subject.into()).collect();
     tenants.sort();
     tenants.dedup();
-    let mut next = Routing::clone(&app.routing());
-    for tenant in tenants {
-        let id = tenant.clone();
-        let rules = app.db.report(move |tx| routing::load(tx, Some(&id))).await?;
-        next.replace(&tenant, rules.into_iter().next());
-    }
-    app.set_routing(next);
+    app.reload_routing(tenants).await?;
     tracing::debug!("the routing changed and was loaded again");
     Ok(page.reached)
 }
@@ -126,8 +121,10 @@ async fn forget(app: &App) {
                 return Ok(0);
             }
             let facts = facts::forget(tx, before, FORGET_AT_ONCE)?;
+            let people = auth::forget(tx, now, FORGET_AT_ONCE)?;
             let changes = changes::forget(tx, before, FORGET_AT_ONCE)?;
-            Ok(facts.max(changes).max(deliveries::forget(tx, told_before, FORGET_AT_ONCE)?))
+            let webhooks = deliveries::forget(tx, told_before, FORGET_AT_ONCE)?;
+            Ok(facts.max(people).max(changes).max(webhooks))
         });
         let more = match forgotten.await {
             Ok(forgotten) => i64::try_from(forgotten).is_ok_and(|forgotten| forgotten == FORGET_AT_ONCE),

@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::reader::Reader;
 use super::{Config, LiveKitConfig};
+use crate::auth::email;
 use crate::phone;
 
 pub(super) fn check(config: &Config, reader: &mut Reader, hints: &mut Vec<String>) {
@@ -17,7 +18,37 @@ pub(super) fn check(config: &Config, reader: &mut Reader, hints: &mut Vec<String
     }
     distinct_keys(&config.livekit, reader);
     webhooks(config, hints);
+    api_and_auth(config, reader);
     outgoing_webhooks(config, reader, hints);
+}
+
+fn api_and_auth(config: &Config, reader: &mut Reader) {
+    for origin in config.api.origins() {
+        let is_origin = url::Url::parse(origin)
+            .is_ok_and(|url| url.has_host() && url.origin().ascii_serialization() == origin);
+        if !is_origin {
+            let why = format!("names {origin:?}; an origin is a scheme and a host, https://app.example.com");
+            reader.wrong("api.cors_origins", &why);
+        }
+    }
+    let auth = &config.auth;
+    let short = |secret: &secrecy::SecretString| secret.expose_secret().chars().count() < 32;
+    if auth.signing_secret.as_ref().is_some_and(short) {
+        reader
+            .wrong("auth.signing_secret", "must be at least 32 characters: `openssl rand -hex 32` makes one");
+    }
+    if !(Duration::from_secs(60)..=Duration::from_secs(3600)).contains(&auth.access_ttl) {
+        reader.wrong("auth.access_ttl", "must be from 1m to 1h");
+    }
+    if auth.refresh_ttl <= auth.access_ttl {
+        reader.wrong("auth.refresh_ttl", "must be longer than auth.access_ttl");
+    }
+    if auth.hashing_at_once > 64 {
+        reader.wrong("auth.hashing_at_once", "must be at most 64: each takes a core and 19 MiB");
+    }
+    if let Err(why) = email::normal(&auth.first_admin) {
+        reader.wrong("auth.first_admin", why);
+    }
 }
 
 fn calls(config: &Config, reader: &mut Reader) {

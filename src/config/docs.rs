@@ -6,7 +6,7 @@ use std::path::Path;
 use super::DEFAULTS;
 use super::names::{full_variable, own_variable};
 
-const SECRETS: [&str; 3] = ["database.url", "livekit.api_secret", "twilio.auth_token"];
+const SECRETS: [&str; 4] = ["auth.signing_secret", "database.url", "livekit.api_secret", "twilio.auth_token"];
 
 /// The default file as a page: its comments are the text, its values the defaults.
 fn page() -> String {

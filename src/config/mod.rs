@@ -25,8 +25,9 @@ use serde::Serialize;
 pub use mistakes::{Mistake, Mistakes};
 pub use origin::Origin;
 pub use sections::{
-    AgentsConfig, CallsConfig, DatabaseConfig, LiveKitConfig, LogConfig, MetricsConfig, NumbersConfig,
-    OutgoingWebhooksConfig, RetentionConfig, ServerConfig, TwilioConfig, WebhooksConfig,
+    AgentsConfig, ApiConfig, AuthConfig, CallsConfig, DatabaseConfig, LiveKitConfig, LogConfig,
+    MetricsConfig, NumbersConfig, OutgoingWebhooksConfig, RetentionConfig, ServerConfig, TwilioConfig,
+    WebhooksConfig,
 };
 pub use values::{DatabaseUrl, LogFormat, LogLevel};
 
@@ -44,6 +45,10 @@ pub struct Config {
     pub livekit: Vec<LiveKitConfig>,
     /// What is believed of those who tell us about calls.
     pub webhooks: WebhooksConfig,
+    /// The HTTP API.
+    pub api: ApiConfig,
+    /// People who sign in.
+    pub auth: AuthConfig,
     /// How others are told of what happens.
     pub outgoing_webhooks: OutgoingWebhooksConfig,
     /// How numbers are read.

@@ -20,6 +20,8 @@ pub struct ServerConfig {
     pub max_in_flight: usize,
     /// The longest one who asks who answers a call is kept waiting.
     pub ask_timeout: Duration,
+    /// Proxies in front of us whose word on addresses is taken.
+    pub trusted_proxies: u32,
     /// The longest a stop waits for what is running.
     pub shutdown_grace: Duration,
 }
@@ -81,6 +83,37 @@ impl LiveKitConfig {
 pub struct WebhooksConfig {
     /// Believes anybody. For tests only.
     pub allow_unsigned: bool,
+}
+
+/// `[api]`
+#[derive(Clone, Debug)]
+pub struct ApiConfig {
+    /// Requests a minute for each user, key, or address that shows neither; 0: no limit.
+    pub requests_per_minute: u32,
+    /// Origins whose pages may use the API, as they were written, separated by commas.
+    pub cors_origins: Option<String>,
+}
+
+impl ApiConfig {
+    /// The origins one by one.
+    pub fn origins(&self) -> impl Iterator<Item = &str> {
+        self.cors_origins.iter().flat_map(|all| all.split(',')).map(str::trim).filter(|one| !one.is_empty())
+    }
+}
+
+/// `[auth]`
+#[derive(Clone, Debug)]
+pub struct AuthConfig {
+    /// Signs access tokens; none: one is generated and kept in the database.
+    pub signing_secret: Option<SecretString>,
+    /// How long an access token is good for.
+    pub access_ttl: Duration,
+    /// How long a sign-in lasts that nobody renews.
+    pub refresh_ttl: Duration,
+    /// Passwords hashed at once.
+    pub hashing_at_once: usize,
+    /// Who the first start makes an admin.
+    pub first_admin: String,
 }
 
 /// `[outgoing_webhooks]`
@@ -170,6 +203,7 @@ pub(super) fn read(from: &mut Reader) -> Config {
             port: from.get("server.port"),
             max_in_flight: from.get("server.max_in_flight"),
             ask_timeout: from.get("server.ask_timeout"),
+            trusted_proxies: from.get("server.trusted_proxies"),
             shutdown_grace: from.get("server.shutdown_grace"),
         },
         database: DatabaseConfig {
@@ -183,6 +217,17 @@ pub(super) fn read(from: &mut Reader) -> Config {
         },
         livekit: from.projects().into_iter().map(|project| livekit(from, project)).collect(),
         webhooks: WebhooksConfig { allow_unsigned: from.get("webhooks.allow_unsigned") },
+        api: ApiConfig {
+            requests_per_minute: from.get("api.requests_per_minute"),
+            cors_origins: from.optional("api.cors_origins"),
+        },
+        auth: AuthConfig {
+            signing_secret: from.optional("auth.signing_secret"),
+            access_ttl: from.get("auth.access_ttl"),
+            refresh_ttl: from.get("auth.refresh_ttl"),
+            hashing_at_once: from.get("auth.hashing_at_once"),
+            first_admin: from.get("auth.first_admin"),
+        },
         outgoing_webhooks: OutgoingWebhooksConfig {
             allow_private: from.get("outgoing_webhooks.allow_private"),
             timeout: from.get("outgoing_webhooks.timeout"),

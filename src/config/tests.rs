@@ -402,6 +402,7 @@ fn no_secret_is_ever_shown() {
     let given = given_project(&[
         ("TWILIO_ACCOUNT_SID", "AC0123456789abcdef0123456789abcdef"),
         ("TWILIO_AUTH_TOKEN", SECRET),
+        ("SWITCHBOARD_AUTH__SIGNING_SECRET", SECRET),
         ("DATABASE_URL", &format!("postgres://me:{SECRET}@db/x?password={SECRET}")),
     ]);
     let loaded = given.loaded();
@@ -410,7 +411,10 @@ fn no_secret_is_ever_shown() {
         assert!(!shown.contains(SECRET), "{shown}");
     }
     let secrets: Vec<&str> = loaded.settings.iter().filter(|one| one.secret).map(|one| &*one.key).collect();
-    assert_eq!(secrets, ["database.url", "livekit.default.api_secret", "twilio.auth_token"]);
+    assert_eq!(
+        secrets,
+        ["database.url", "livekit.default.api_secret", "auth.signing_secret", "twilio.auth_token"]
+    );
 }
 
 #[test]

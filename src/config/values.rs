@@ -63,6 +63,18 @@ impl Value for usize {
     }
 }
 
+impl Value for u32 {
+    fn read(raw: &Raw) -> Result<Self, String> {
+        number(raw)
+            .filter(|number| *number <= 1_000_000)
+            .ok_or_else(|| "must be a number from 0 to 1000000, without quotes".to_owned())
+    }
+
+    fn shown(&self) -> Json {
+        json!(self)
+    }
+}
+
 impl Value for bool {
     fn read(raw: &Raw) -> Result<Self, String> {
         match raw {

@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 
 use crate::clock::Timestamp;
 use crate::ids::{
-    AgentId, ApiKeyId, AuditId, CallId, CampaignId, DeliveryId, EndpointId, ErasureId, EventId, JobId, LeadId, NoteId,
-    NumberId, SessionId, TaskId, TenantId, TrunkId, UserId,
+    AgentId, ApiKeyId, AuditId, CallId, CampaignId, DeliveryId, EndpointId, ErasureId, EventId, JobId,
+    LeadId, NoteId, NumberId, SessionId, TaskId, TenantId, TrunkId, UserId,
 };
 
 /// What can be bound in a statement on both engines: texts, `i64`, `f64`, `bool`, [`Timestamp`], ids,
@@ -72,7 +72,9 @@ macro_rules! text_column {
     )+};
 }
 text_column!(TenantId, CampaignId, AgentId, NumberId, TrunkId, CallId, LeadId, JobId);
-text_column!(UserId, SessionId, ApiKeyId, AuditId, NoteId, TaskId, ErasureId, EndpointId, EventId, DeliveryId);
+text_column!(
+    UserId, SessionId, ApiKeyId, AuditId, NoteId, TaskId, ErasureId, EndpointId, EventId, DeliveryId
+);
 
 impl rusqlite::ToSql for Timestamp {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

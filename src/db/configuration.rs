@@ -98,6 +98,12 @@ pub fn lock(tx: &mut Tx<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Whether there is a tenant with this id that is not archived.
+pub fn is_tenant(tx: &mut Tx<'_>, id: &TenantId) -> Result<bool> {
+    let sql = "select 1 as one from tenants where id = $1 and archived_at is null";
+    Ok(tx.first(sql, &[id], |_| Ok(()))?.is_some())
+}
+
 /// Every tenant, archived ones too.
 pub fn tenants(tx: &mut Tx<'_>) -> Result<Vec<Tenant>> {
     let sql = "select id, name, active, region, time_zone, default_agent_id, max_concurrent,
@@ -259,12 +265,12 @@ macro_rules! archive {
             sqlite: concat!(
                 "update ",
                 $table,
-                " set archived_at = $1, updated_at = $1 where id in (select value from json_each($2))"
+                " set archived_at = $1, updated_at = $1, revision = revision + 1 where id in (select value from json_each($2))"
             ),
             postgres: concat!(
                 "update ",
                 $table,
-                " set archived_at = $1, updated_at = $1
+                " set archived_at = $1, updated_at = $1, revision = revision + 1
                   where id in (select json_array_elements_text(cast(cast($2 as text) as json)))"
             ),
         }
@@ -295,7 +301,7 @@ pub fn save_tenant(tx: &mut Tx<'_>, tenant: &Tenant, now: Timestamp) -> Result<(
          on conflict (id) do update set name = excluded.name, active = excluded.active,
              region = excluded.region, time_zone = excluded.time_zone,
              default_agent_id = excluded.default_agent_id, max_concurrent = excluded.max_concurrent,
-             updated_at = excluded.updated_at, archived_at = null",
+             updated_at = excluded.updated_at, revision = tenants.revision + 1, archived_at = null",
         &[
             &tenant.id,
             &tenant.name,
@@ -316,7 +322,7 @@ pub fn save_agent(tx: &mut Tx<'_>, agent: &Agent, now: Timestamp) -> Result<()> 
         "insert into agents (id, tenant_id, name, active, created_at, updated_at)
          values ($1, $2, $3, $4, $5, $5)
          on conflict (id) do update set name = excluded.name, active = excluded.active,
-             updated_at = excluded.updated_at, archived_at = null",
+             updated_at = excluded.updated_at, revision = agents.revision + 1, archived_at = null",
         &[&agent.id, &agent.tenant, &agent.name, &agent.active, &now],
     )?;
     Ok(())
@@ -330,7 +336,8 @@ pub fn save_campaign(tx: &mut Tx<'_>, campaign: &Campaign, now: Timestamp) -> Re
          values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
          on conflict (id) do update set name = excluded.name, status = excluded.status,
              agent_id = excluded.agent_id, fallback_agent_id = excluded.fallback_agent_id,
-             max_concurrent = excluded.max_concurrent, updated_at = excluded.updated_at, archived_at = null",
+             max_concurrent = excluded.max_concurrent, updated_at = excluded.updated_at,
+             revision = campaigns.revision + 1, archived_at = null",
         &[
             &campaign.id,
             &campaign.tenant,
@@ -353,7 +360,8 @@ pub fn save_trunk(tx: &mut Tx<'_>, trunk: &Trunk, now: Timestamp) -> Result<()> 
          values ($1, $2, $3, $4, $5, $6, $7, $8, $8)
          on conflict (id) do update set project = excluded.project, name = excluded.name,
              twilio_trunk_sid = excluded.twilio_trunk_sid, livekit_trunk_id = excluded.livekit_trunk_id,
-             active = excluded.active, updated_at = excluded.updated_at, archived_at = null",
+             active = excluded.active, updated_at = excluded.updated_at,
+             revision = platform_trunks.revision + 1, archived_at = null",
         &[
             &trunk.id,
             &trunk.tenant,
@@ -381,7 +389,8 @@ macro_rules! save_numbers {
              on conflict (id) do update set tenant_id = excluded.tenant_id, number = excluded.number,
                  type = excluded.type, provider = excluded.provider, provider_sid = excluded.provider_sid,
                  campaign_id = excluded.campaign_id, livekit_trunk_id = excluded.livekit_trunk_id,
-                 active = excluded.active, updated_at = excluded.updated_at, archived_at = null"
+                 active = excluded.active, updated_at = excluded.updated_at,
+                 revision = phone_numbers.revision + 1, archived_at = null"
         )
     };
 }

@@ -7,6 +7,9 @@
 //! In a closure there is no blocking, no `write` inside, no `begin`, `commit` or `pragma`, and no deleting
 //! of many rows at once. Its body is best a named function, so that its error type is known.
 
+pub mod access;
+pub mod api_keys;
+pub mod audit;
 pub mod calls;
 pub mod changes;
 mod column;
@@ -15,6 +18,7 @@ pub mod deliveries;
 pub mod endpoints;
 mod error;
 pub mod facts;
+pub mod idempotency;
 pub mod jobs;
 pub mod leads;
 pub mod leases;
@@ -27,11 +31,15 @@ mod queue;
 pub mod resources;
 pub mod routing;
 pub mod sending;
+pub mod sessions;
+pub mod shown;
+pub mod sign_ins;
 mod sql;
 mod sqlite;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+pub mod users;
 
 use std::path::Path;
 use std::sync::Arc;

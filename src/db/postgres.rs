@@ -51,13 +51,11 @@ impl Connector {
         // An answer means "on disk": a server or role that is set to less is overruled.
         let millis = statement_timeout.as_millis().clamp(1, i32::MAX as u128);
         let idle = millis.saturating_mul(2).clamp(10_000, i32::MAX as u128);
-        // Where a small table has no index that will do, it is read whole all the same; its price is then so high that
-        // the server would compile the statement, which takes longer than anything else here.
-        let planner = if reads == Reads::ByIndex { "set enable_seqscan = off; set jit = off;" } else { "" };
         client.batch_execute(&format!(
             "set statement_timeout = {millis}; set idle_in_transaction_session_timeout = {idle};
-             {planner}
+             set enable_seqscan = {0}; set jit = {0};
              select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'",
+            if reads == Reads::ByIndex { "off" } else { "on" },
         ))?;
         Ok(client)
     }
@@ -89,7 +87,8 @@ impl Connector {
 /// How a connection's statements find their rows.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(super) enum Reads {
-    /// By an index, always: a statement prepared while its table was empty would go through all of it for ever.
+    /// By an index, always: a statement prepared while its table was empty would go through all of it for ever. What
+    /// has no index then looks so dear to the planner that it would be compiled first, for longer than it runs: it is not.
     ByIndex,
     /// As the planner thinks best.
     AsPlanned,

@@ -1,5 +1,6 @@
 //! The doors. Every route is on this page.
 
+pub mod api;
 pub mod limits;
 pub mod problem;
 pub mod request_id;
@@ -22,6 +23,7 @@ pub fn router(app: &App) -> Router {
         .layer(middleware::from_fn_with_state(limits::InFlight::new(app), limits::refuse_when_full));
     Router::new()
         .merge(doors)
+        .merge(api::router(app))
         .route("/api/v1/webhooks/health", get(webhooks::health::alive))
         .route("/readyz", get(webhooks::health::ready))
         .fallback(problem::no_such_address)

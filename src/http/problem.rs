@@ -10,6 +10,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde::ser::SerializeMap as _;
 
 use super::request_id;
 
@@ -37,6 +38,18 @@ pub enum Problem {
     /// 409: it contradicts what is known.
     #[error("{0}")]
     Conflict(String),
+    /// 412: what was to be changed is not as the caller saw it.
+    #[error("it has changed since you read it: read it again, and send its new ETag as If-Match")]
+    PreconditionFailed,
+    /// 428: the caller must say which version it saw.
+    #[error("say which version you saw: send the ETag of your last read as If-Match")]
+    PreconditionRequired,
+    /// 429: too many requests; come again after this long.
+    #[error("too many requests: come again in {} s", .0.as_millis().div_ceil(1000).max(1))]
+    TooManyRequests(Duration),
+    /// 502: LiveKit did not do as told; its words.
+    #[error("{0}")]
+    BadGateway(String),
     /// 413: the body is longer than this many bytes.
     #[error("the body is longer than {0} bytes")]
     TooLarge(usize),
@@ -58,25 +71,84 @@ pub enum Problem {
 }
 
 /// One field that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrongField {
-    /// Which: a JSON Pointer into the body, `/to_number`; empty for the whole body.
-    #[serde(serialize_with = "as_fragment")]
-    pub pointer: Cow<'static, str>,
+    /// Where it was given.
+    pub place: Place,
     /// Why, and what to write instead.
     pub detail: Cow<'static, str>,
 }
 
+/// Where a wrong field was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the body: a JSON Pointer (RFC 6901) into it, `/to_number`; empty for the whole body.
+    Body(Cow<'static, str>),
+    /// A parameter of the query.
+    Query(String),
+    /// A header.
+    Header(&'static str),
+}
+
+impl WrongField {
+    /// A field of the body.
+    pub fn body(pointer: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> WrongField {
+        WrongField { place: Place::Body(pointer.into()), detail: detail.into() }
+    }
+
+    /// A parameter of the query.
+    pub fn query(name: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> WrongField {
+        WrongField { place: Place::Query(name.into()), detail: detail.into() }
+    }
+}
+
+impl Serialize for WrongField {
+    /// RFC 9457 writes pointers as the fragment of a URI: `#/to_number`.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (name, value): (_, Cow<'_, str>) = match &self.place {
+            Place::Body(pointer) => ("pointer", format!("#{pointer}").into()),
+            Place::Query(name) => ("parameter", name.into()),
+            Place::Header(name) => ("header", (*name).into()),
+        };
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry(name, &value)?;
+        map.serialize_entry("detail", &self.detail)?;
+        map.end()
+    }
+}
+
 impl From<crate::db::Error> for Problem {
     fn from(error: crate::db::Error) -> Problem {
-        if error.is_retryable() { Problem::busy() } else { Problem::Internal(error.into()) }
+        match error {
+            crate::db::Error::Duplicate => {
+                Problem::Conflict("something with the same name or key is there already".to_owned())
+            }
+            error if error.is_retryable() => Problem::busy(),
+            error => Problem::Internal(error.into()),
+        }
+    }
+}
+
+impl From<crate::auth::passwords::Busy> for Problem {
+    fn from(_: crate::auth::passwords::Busy) -> Problem {
+        Problem::busy()
     }
 }
 
 impl Problem {
     /// One field is wrong: `invalid("/to_number", "must be text of at most 256 characters")`.
     pub fn invalid(pointer: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Problem {
-        Problem::Invalid(vec![WrongField { pointer: pointer.into(), detail: detail.into() }])
+        Problem::Invalid(vec![WrongField::body(pointer, detail)])
+    }
+
+    /// One parameter of the query is wrong.
+    pub fn invalid_parameter(name: impl Into<String>, detail: impl Into<Cow<'static, str>>) -> Problem {
+        Problem::Invalid(vec![WrongField::query(name, detail)])
+    }
+
+    /// One header is wrong.
+    pub fn invalid_header(name: &'static str, detail: impl Into<Cow<'static, str>>) -> Problem {
+        Problem::Invalid(vec![WrongField { place: Place::Header(name), detail: detail.into() }])
     }
 
     /// Busy for a moment: nothing says for how long.
@@ -93,6 +165,10 @@ impl Problem {
             Problem::Forbidden(_) => StatusCode::FORBIDDEN,
             Problem::NotFound(_) => StatusCode::NOT_FOUND,
             Problem::Conflict(_) => StatusCode::CONFLICT,
+            Problem::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Problem::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
+            Problem::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
+            Problem::BadGateway(_) => StatusCode::BAD_GATEWAY,
             Problem::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Problem::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Problem::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -110,6 +186,10 @@ impl Problem {
             Problem::Forbidden(_) => ("forbidden", "Not allowed"),
             Problem::NotFound(_) => ("not-found", "Not found"),
             Problem::Conflict(_) => ("conflict", "The request contradicts what is known"),
+            Problem::PreconditionFailed => ("precondition-failed", "It has changed meanwhile"),
+            Problem::PreconditionRequired => ("precondition-required", "If-Match is missing"),
+            Problem::TooManyRequests(_) => ("too-many-requests", "Too many requests"),
+            Problem::BadGateway(_) => ("bad-gateway", "LiveKit did not do it"),
             Problem::TooLarge(_) => ("too-large", "The body is too long"),
             Problem::UnsupportedMediaType(_) => ("unsupported-media-type", "The body is of another kind"),
             Problem::MethodNotAllowed => ("method-not-allowed", "Wrong method"),
@@ -165,7 +245,7 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (self.status(), [(CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
         match self {
-            Problem::Busy { retry_after } => {
+            Problem::Busy { retry_after } | Problem::TooManyRequests(retry_after) => {
                 let seconds = retry_after.as_millis().div_ceil(1000).max(1);
                 if let Ok(seconds) = HeaderValue::from_str(&seconds.to_string()) {
                     response.headers_mut().insert(RETRY_AFTER, seconds);
@@ -218,16 +298,15 @@ fn unreadable(status: StatusCode, text: String) -> Problem {
 }
 
 fn in_words(fields: &[WrongField]) -> String {
-    let words = |field: &WrongField| match field.pointer.trim_start_matches('/') {
-        "" => field.detail.clone().into_owned(),
-        name => format!("{} {}", name.replace('/', "."), field.detail),
+    let words = |field: &WrongField| {
+        let name = match &field.place {
+            Place::Body(pointer) => pointer.trim_start_matches('/').replace('/', "."),
+            Place::Query(name) => name.clone(),
+            Place::Header(name) => (*name).to_owned(),
+        };
+        if name.is_empty() { field.detail.clone().into_owned() } else { format!("{name} {}", field.detail) }
     };
     fields.iter().map(words).collect::<Vec<_>>().join("; ")
-}
-
-/// RFC 9457 writes pointers as the fragment of a URI: `#/to_number`.
-fn as_fragment<S: serde::Serializer>(pointer: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&format_args!("#{pointer}"))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::clock::Timestamp;
 use crate::db::changes::{self, Kind, Position};
-use crate::db::resources::Resources;
+use crate::db::shown::Resources;
 use crate::db::{self, Tx};
 use crate::ids::TenantId;
 

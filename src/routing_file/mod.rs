@@ -25,6 +25,7 @@ pub use file::RoutingFile;
 pub use mistakes::{Mistake, Mistakes};
 pub use plan::{Action, Change, FieldChange, Plan, Summary};
 pub use read::read;
+pub(crate) use values::nearest;
 
 use crate::clock::Timestamp;
 use crate::db::{self, Tx};

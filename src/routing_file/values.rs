@@ -159,7 +159,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// The known name that was probably meant: much alike, or one within the other (`maxConcurrent`, `isActive`).
-pub(super) fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(text: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let bare = |text: &str| text.to_lowercase().replace(['_', '-', ' '], "");
     let written = bare(text);
     let alike = |name: &str| {

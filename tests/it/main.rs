@@ -1,5 +1,6 @@
 //! Tests through the front door, with real parts where there are any.
 
+mod api;
 mod app;
 mod ask;
 mod bad_input;
@@ -10,6 +11,7 @@ mod documents;
 mod events;
 mod limits;
 mod live;
+mod operator;
 mod outgoing;
 mod peers;
 mod proxy;

@@ -5,6 +5,7 @@ mod deciding;
 mod endings;
 mod faults;
 mod isolation;
+mod operators;
 mod simulator;
 mod staying;
 mod stories;

@@ -1,0 +1,106 @@
+//! The API under `/api/v1`: every route of it is in the lists that are put together here.
+
+pub mod access;
+pub mod agents;
+pub mod api_keys;
+pub mod auth;
+pub mod body;
+mod configured;
+pub mod docs;
+pub mod example;
+pub mod idempotency;
+pub mod openapi;
+pub mod page;
+pub mod rate;
+pub mod reply;
+pub mod route;
+pub mod schema;
+pub mod users;
+
+use std::sync::OnceLock;
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::from_fn;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tower_http::compression::CompressionLayer;
+use tower_http::cors::CorsLayer;
+
+use crate::app::App;
+
+use route::Route;
+
+/// What the API document says of the API as a whole.
+const ABOUT: &str = "\
+The control plane for inbound calls to voice AI agents. Field names are camelCase, ids have prefixes (`call_…`), times \
+are RFC 3339 in UTC. Lists come in pages: give `nextCursor` as `cursor`. Updates are merge patches (RFC 7396) and need \
+`If-Match`; creates heed `Idempotency-Key`. Errors are problems (RFC 9457) with a `requestId`. Of another tenant's \
+things nothing is there: 404.";
+
+/// The groups of the API document.
+const TAGS: &[(&str, &str)] = &[
+    ("auth", "Signing in: access tokens for minutes, refresh tokens for weeks."),
+    ("users", "People who sign in."),
+    ("api-keys", "Keys for programs."),
+    ("agents", "Who answers: names that LiveKit workers register under."),
+];
+
+/// Every route.
+pub fn routes() -> Vec<Route> {
+    let all = [
+        auth::routes(),
+        users::routes(),
+        api_keys::routes(),
+        agents::routes(), //
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// The API document.
+pub fn document() -> &'static serde_json::Value {
+    static MADE: OnceLock<serde_json::Value> = OnceLock::new();
+    MADE.get_or_init(|| openapi::document(&routes()))
+}
+
+async fn show_document() -> impl IntoResponse {
+    axum::Json(document())
+}
+
+/// The API, compressed for who wants it so, and open to the web pages that are configured.
+pub fn router(app: &App) -> Router<App> {
+    let router = route::router(app, routes())
+        .route("/api/openapi.json", get(show_document))
+        .route("/api/docs", get(docs::show))
+        .layer(from_fn(reply::not_modified))
+        .layer(CompressionLayer::new());
+    if app.api.cors_origins.is_empty() { router } else { router.layer(cors(&app.api.cors_origins)) }
+}
+
+fn cors(origins: &[String]) -> CorsLayer {
+    let origins: Vec<HeaderValue> =
+        origins.iter().filter_map(|one| HeaderValue::from_str(one).ok()).collect();
+    let name = HeaderName::from_static;
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_MATCH,
+            header::IF_NONE_MATCH,
+            name("idempotency-key"),
+            name("last-event-id"),
+            name("x-request-id"),
+        ])
+        .expose_headers([
+            header::ETAG,
+            header::LOCATION,
+            header::RETRY_AFTER,
+            name("idempotency-replayed"),
+            name("ratelimit"),
+            name("ratelimit-policy"),
+            name("x-request-id"),
+        ])
+        .max_age(std::time::Duration::from_secs(3600))
+}
