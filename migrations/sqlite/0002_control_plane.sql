@@ -276,6 +276,8 @@ create table webhook_endpoints (
     archived_at bigint
 );
 create index webhook_endpoints_tenant on webhook_endpoints (tenant_id, id);
+create index webhook_endpoints_enabled on webhook_endpoints (tenant_id, id)
+    where status = 'enabled' and archived_at is null;
 
 -- What is told to the outside, as it is told: the same words to every endpoint and at every try.
 create table webhook_events (

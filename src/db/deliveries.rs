@@ -1,7 +1,8 @@
 //! Deliveries: one event for one endpoint, what came of each try, and what is on the way. How they are claimed and
 //! finished is in [`super::sending`].
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::events;
@@ -11,8 +12,9 @@ use super::endpoints::{Endpoint, Status as EndpointStatus};
 use super::{Error, Result, Row, Sql, Tx};
 
 /// Where a delivery stands.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "DeliveryStatus")]
 pub enum Status {
     /// It is yet to arrive.
     Pending,
@@ -45,8 +47,9 @@ impl Status {
 }
 
 /// One event for one endpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "WebhookDelivery")]
 pub struct Delivery {
     /// Ours, `dlv_…`.
     pub id: DeliveryId,
@@ -60,8 +63,8 @@ pub struct Delivery {
     pub event_type: String,
     /// Where it stands.
     pub status: Status,
-    /// When it is tried next; none while another of the same call goes first, while its endpoint is disabled, and when
-    /// it is over.
+    /// When it is tried next; none while it is on the way, while another of the same call goes first, while its endpoint
+    /// is disabled, and when it is over.
     pub next_try_at: Option<Timestamp>,
     /// How often it was tried.
     pub attempts: i64,
@@ -80,8 +83,9 @@ pub struct Delivery {
 }
 
 /// One try.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "WebhookTry")]
 pub struct Attempt {
     /// The first is 1.
     pub attempt: i64,
@@ -116,14 +120,16 @@ pub struct Event {
 
 macro_rules! columns {
     () => {
-        "id, tenant_id, endpoint_id, event_id, event_type, status, due_at, attempts, first_tried_at, last_tried_at, \
-         response_status, error, delivered_at, created_at"
+        "id, tenant_id, endpoint_id, event_id, event_type, status, due_at, holder, attempts, first_tried_at, \
+         last_tried_at, response_status, error, delivered_at, created_at"
     };
 }
 
 impl Delivery {
     fn from_row(row: &Row<'_>) -> Result<Delivery> {
         let status: String = row.get("status")?;
+        let holder: Option<String> = row.get("holder")?;
+        let due_at: Option<Timestamp> = row.get("due_at")?;
         Ok(Delivery {
             id: row.get("id")?,
             tenant_id: row.get("tenant_id")?,
@@ -132,7 +138,7 @@ impl Delivery {
             event_type: row.get("event_type")?,
             status: Status::parse(&status)
                 .ok_or_else(|| Error::Unexpected(format!("deliveries holds the unknown word {status}")))?,
-            next_try_at: row.get("due_at")?,
+            next_try_at: due_at.filter(|_| holder.is_none()),
             attempts: row.get("attempts")?,
             first_tried_at: row.get("first_tried_at")?,
             last_tried_at: row.get("last_tried_at")?,

@@ -55,7 +55,7 @@ pub fn relay(
                      attempts, created_at)
                  values ($1, $2, $3, $4, $5, $6, 'pending', case when exists (select 1 from deliveries as older
                      where older.endpoint_id = $3 and older.order_key = $6 and older.status = 'pending')
-                     then null else cast($7 as bigint) end, 0, $7)",
+                     then null else cast($7 as bigint) end, 0, $8)",
                 &[
                     &DeliveryId::new(stamp),
                     &event.tenant,
@@ -63,6 +63,7 @@ pub fn relay(
                     &event.id,
                     &event.kind,
                     &order_key,
+                    &now,
                     &stamp,
                 ],
             )?;
@@ -92,11 +93,11 @@ pub fn due_endpoints(tx: &mut Tx<'_>, now: Timestamp) -> Result<Vec<EndpointId>>
     )
 }
 
-/// When the next is due that is not due yet.
+/// When the next is due that is not due yet. Claimed ones aside: those are noted long before they are due again.
 pub fn next_due(tx: &mut Tx<'_>, now: Timestamp) -> Result<Option<Timestamp>> {
     let next = tx.first(
-        "select min((select min(due_at) from deliveries where endpoint_id = webhook_endpoints.id and due_at > $1))
-             as next
+        "select min((select min(due_at) from deliveries where endpoint_id = webhook_endpoints.id and due_at > $1
+                         and holder is null)) as next
          from webhook_endpoints where status = 'enabled' and archived_at is null",
         &[&now],
         |row| row.get("next"),
@@ -180,6 +181,15 @@ pub fn claim(
         )?;
     }
     Ok(due)
+}
+
+/// Lets go of everything that is claimed: whoever claimed it is dead.
+pub fn release(tx: &mut Tx<'_>, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "update deliveries set due_at = $1, holder = null where due_at is not null and holder is not null",
+        &[&now],
+    )?;
+    Ok(())
 }
 
 /// What comes of a delivery after a try.

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::db::deliveries::Attempt;
 use crate::db::sending::{self, Claim, Claimed, Fate};
-use crate::db::{self, endpoints};
+use crate::db::{self, Engine, endpoints};
 use crate::ids::{DeliveryId, EndpointId};
 
 use super::schedule::{self, Failed};
@@ -32,8 +32,15 @@ const COUNT_MOST: i64 = 100_000;
 const NOTE_TRIES: u32 = 10;
 const NOTE_PAUSE: Duration = Duration::from_millis(300);
 
-/// Sends until the server stops. What is on the way then is finished.
-pub(super) async fn run(app: App) {
+/// Sends until the server stops. What is on the way then is finished. A server's `first` run takes up at once what the
+/// one before it left, where there is only one.
+pub(super) async fn run(app: App, first: bool) {
+    if first && app.db.engine() == Engine::Sqlite {
+        let now = app.clock.now();
+        if let Err(error) = app.db.write(move |tx| sending::release(tx, now)).await {
+            tracing::debug!(%error, "what was on the way at the last stop is sent once its claim runs out");
+        }
+    }
     let sender = match Sender::new(&app.outgoing) {
         Ok(sender) => Arc::new(sender),
         Err(error) => {

@@ -10,6 +10,8 @@ mod send;
 mod sign;
 pub mod target;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -35,7 +37,11 @@ pub struct Settings {
 /// Starts the relay and the workers.
 pub fn start(app: &App) {
     app.keep_running("relaying webhooks", |app| async move { relay::run(app).await });
-    app.keep_running("sending webhooks", |app| async move { deliver::run(app).await });
+    let first = Arc::new(AtomicBool::new(true));
+    app.keep_running("sending webhooks", move |app| {
+        let first = first.swap(false, Ordering::AcqRel);
+        async move { deliver::run(app, first).await }
+    });
 }
 
 /// What is sent.

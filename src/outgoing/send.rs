@@ -71,7 +71,7 @@ impl Sender {
 
     /// Sends a delivery once. Only a 2xx is an arrival; redirects lead nowhere.
     pub(super) async fn send(&self, claimed: &Claimed, body: &str, now: Timestamp) -> Tried {
-        let url = match target::check(&claimed.url, self.allow_private) {
+        let url = match target::before_a_try(&claimed.url, self.allow_private) {
             Ok(url) => url,
             Err(why) => return Tried::failed(format!("the URL {why}")),
         };

@@ -18,6 +18,18 @@ pub const LONGEST_URL: usize = 2048;
 /// # Errors
 /// In words for a person.
 pub fn check(url: &str, allow_private: bool) -> Result<Url, &'static str> {
+    let url = before_a_try(url, allow_private)?;
+    if !allow_private && url.host_str().is_some_and(is_local_name) {
+        return Err(NOT_HERE);
+    }
+    Ok(url)
+}
+
+const NOT_HERE: &str =
+    "must be reachable on the public internet: private and reserved addresses are not allowed here";
+
+/// Checks all of a URL but what its name means: that shows when it is resolved.
+pub(super) fn before_a_try(url: &str, allow_private: bool) -> Result<Url, &'static str> {
     if url.len() > LONGEST_URL {
         return Err("must be at most 2048 characters");
     }
@@ -37,11 +49,7 @@ pub fn check(url: &str, allow_private: bool) -> Result<Url, &'static str> {
     if host.is_empty() {
         return Err("must name a host, as in https://example.com/webhooks");
     }
-    if allow_private || literal(host).map_or(!is_local_name(host), is_public) {
-        Ok(url)
-    } else {
-        Err("must be reachable on the public internet: private and reserved addresses are not allowed here")
-    }
+    if allow_private || literal(host).is_none_or(is_public) { Ok(url) } else { Err(NOT_HERE) }
 }
 
 /// The address a URL's host is, if it is no name. Shorthands (`127.1`, `0x7f000001`) are written out by then.

@@ -12,6 +12,7 @@ mod events;
 mod limits;
 mod live;
 mod operator;
+mod outgoing;
 mod peers;
 mod proxy;
 mod real;

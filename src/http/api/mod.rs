@@ -10,6 +10,7 @@ pub mod body;
 pub mod campaigns;
 mod configured;
 pub mod docs;
+mod events;
 pub mod example;
 pub mod idempotency;
 pub mod leads;
@@ -25,6 +26,7 @@ pub mod tasks;
 pub mod tenants;
 pub mod trunks;
 pub mod users;
+pub mod webhooks;
 
 use std::sync::OnceLock;
 
@@ -57,6 +59,8 @@ const TAGS: &[(&str, &str)] = &[
     ("campaigns", "Who answers the numbers that belong to one, and how many calls at once."),
     ("phone-numbers", "Numbers; each exists once on the platform."),
     ("trunks", "How calls come from Twilio to LiveKit."),
+    ("events", "What changes, live."),
+    ("webhook-endpoints", "What changes, told to the tenant's own systems."),
     ("audit", "Who changed what."),
     ("leads", "Who called."),
     ("tasks", "What is to be done about leads. A missed call makes one by itself."),
@@ -75,6 +79,8 @@ pub fn routes() -> Vec<Route> {
         trunks::routes(),
         leads::routes(),
         tasks::routes(),
+        events::routes(),
+        webhooks::routes(),
         audit::routes(),
     ];
     all.into_iter().flatten().collect()
