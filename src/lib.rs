@@ -3,6 +3,7 @@
 //! In reading order: [`call`] holds the rules, [`hear`] takes a fact in, [`carry_out`] acts on what was decided,
 //! [`http`] are the doors, [`db`] keeps everything, [`commands`] is what a person types.
 
+pub mod analytics;
 pub mod app;
 pub mod audit;
 pub mod auth;

@@ -2,10 +2,13 @@
 
 pub mod access;
 pub mod agents;
+mod analytics;
 pub mod body;
+mod calls;
 mod configured;
 pub mod docs;
 pub mod example;
+mod export;
 pub mod idempotency;
 pub mod openapi;
 pub mod page;
@@ -36,13 +39,15 @@ are RFC 3339 in UTC. Lists come in pages: give `nextCursor` as `cursor`. Updates
 things nothing is there: 404.";
 
 /// The groups of the API document.
-const TAGS: &[(&str, &str)] = &[("agents", "Who answers: names that LiveKit workers register under.")];
+const TAGS: &[(&str, &str)] = &[
+    ("calls", "Every ring and what became of it."),
+    ("analytics", "What calls come to."),
+    ("agents", "Who answers: names that LiveKit workers register under."),
+];
 
 /// Every route.
 pub fn routes() -> Vec<Route> {
-    let all = [
-        agents::routes(), //
-    ];
+    let all = [calls::routes(), analytics::routes(), agents::routes()];
     all.into_iter().flatten().collect()
 }
 
