@@ -559,6 +559,7 @@ async fn a_large_write_may_take_longer_than_a_small_one() {
     }
 }
 
+mod analytics;
 mod calls;
 mod changes;
 mod engines;
