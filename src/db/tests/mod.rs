@@ -563,3 +563,4 @@ mod changes;
 mod engines;
 mod killed;
 mod migrations;
+mod sending;
