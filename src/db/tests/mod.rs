@@ -566,3 +566,4 @@ mod engines;
 mod filled;
 mod killed;
 mod migrations;
+mod sending;
