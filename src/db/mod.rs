@@ -13,6 +13,7 @@ pub mod calls;
 pub mod changes;
 mod column;
 pub mod configuration;
+pub mod erasing;
 mod error;
 pub mod facts;
 pub mod idempotency;

@@ -6,6 +6,7 @@ mod audited;
 pub mod body;
 mod configured;
 pub mod docs;
+pub mod erasures;
 pub mod example;
 pub mod idempotency;
 pub mod leads;
@@ -41,13 +42,14 @@ things nothing is there: 404.";
 /// The groups of the API document.
 const TAGS: &[(&str, &str)] = &[
     ("agents", "Who answers: names that LiveKit workers register under."),
+    ("erasures", "Taking every trace of a caller out of a tenant's data."),
     ("leads", "Who called."),
     ("tasks", "What is to be done about leads. A missed call makes one by itself."),
 ];
 
 /// Every route.
 pub fn routes() -> Vec<Route> {
-    let all = [agents::routes(), leads::routes(), tasks::routes()];
+    let all = [agents::routes(), erasures::routes(), leads::routes(), tasks::routes()];
     all.into_iter().flatten().collect()
 }
 

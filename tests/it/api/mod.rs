@@ -3,6 +3,7 @@
 
 mod agents;
 mod contract;
+mod erasures;
 mod leads;
 mod tasks;
 
