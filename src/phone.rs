@@ -11,6 +11,8 @@ use rlibphonenumber::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::tenancy::NumberKind;
+
 /// A number as the whole world dials it: `+15551234567`. Always `^\+[1-9]\d{6,14}$`, not always in service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -112,18 +114,6 @@ impl Caller {
     }
 }
 
-/// What a number is to the one who pays for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum NumberKind {
-    /// A line with an area code; also all that number plans cannot tell apart (every US and Canadian number).
-    Local,
-    /// The one who is called pays.
-    TollFree,
-    /// A mobile, where the number plan says so.
-    Mobile,
-}
-
 /// Why some text is no number that could be ours, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotANumber {
@@ -205,6 +195,11 @@ pub fn kind(number: &E164) -> NumberKind {
         Ok(PhoneNumberType::Mobile) => NumberKind::Mobile,
         _ => NumberKind::Local,
     }
+}
+
+/// The same of a number that is kept as text.
+pub fn kind_of(number: &str) -> NumberKind {
+    E164::exactly(number).map_or(NumberKind::Local, |number| kind(&number))
 }
 
 /// A number as people read it, `+1 555-123-4567`; [`caller`] and [`e164`] read that too.

@@ -112,9 +112,13 @@ impl Call {
         let came = self.attendance.attempts.iter().rev().find(|attempt| {
             attempt.taken_at.is_some() && attempt.closed.is_none_or(|(_, why)| why == Closed::AgentLeft)
         });
-        match (came, self.decision.as_ref().map(|decision| &decision.verdict)) {
-            (Some(attempt), _) => Some(&attempt.agent),
-            (None, Some(Verdict::Answer { agent, .. })) => Some(agent),
+        came.map(|attempt| attempt.agent.as_str()).or_else(|| self.decided_agent())
+    }
+
+    /// The agent that was decided on.
+    pub fn decided_agent(&self) -> Option<&str> {
+        match self.decision.as_ref().map(|decision| &decision.verdict) {
+            Some(Verdict::Answer { agent, .. }) => Some(agent),
             _ => None,
         }
     }

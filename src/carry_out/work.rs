@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use crate::app::{App, LOOK_EVERY};
+use crate::auth;
 use crate::call::routing::Routing;
 use crate::clock::Timestamp;
 use crate::db::changes::{self, Position};
-use crate::db::{self, facts, jobs, leases, routing};
+use crate::db::{self, deliveries, facts, jobs, leases, routing};
 use crate::hear::ATTEND;
 use crate::ids::{CallId, TenantId};
+use crate::{live, outgoing};
 
 use super::{attending, reconcile};
 
@@ -28,6 +30,8 @@ pub fn work(app: &App) {
     app.keep_running("following the routing", |app| async move { follow_routing(&app).await });
     app.keep_running("forgetting what is past its retention", |app| async move { forget(&app).await });
     reconcile::start(app);
+    live::start(app);
+    outgoing::start(app);
 }
 
 async fn run_jobs(app: &App) {
@@ -105,18 +109,22 @@ async fn reload_changed(app: &App, seen: Position) -> db::Result<Position> {
     Ok(page.reached)
 }
 
-/// Forgets facts and changes past their retention, a little at a time, on one replica.
+/// Forgets facts, changes and webhooks past their retention, a little at a time, on one replica.
 async fn forget(app: &App) {
     while !app.stop().is_cancelled() {
         let now = app.clock.now();
         let before = now.saturating_sub(app.keep_facts);
+        let told_before = now.saturating_sub(app.outgoing.keep);
         let me = app.me().to_owned();
         let forgotten = app.db.write(move |tx| -> db::Result<_> {
             if !leases::take(tx, "forget", &me, now, FORGET_EVERY)? {
                 return Ok(0);
             }
             let facts = facts::forget(tx, before, FORGET_AT_ONCE)?;
-            Ok(facts.max(changes::forget(tx, before, FORGET_AT_ONCE)?))
+            let people = auth::forget(tx, now, FORGET_AT_ONCE)?;
+            let changes = changes::forget(tx, before, FORGET_AT_ONCE)?;
+            let webhooks = deliveries::forget(tx, told_before, FORGET_AT_ONCE)?;
+            Ok(facts.max(people).max(changes).max(webhooks))
         });
         let more = match forgotten.await {
             Ok(forgotten) => i64::try_from(forgotten).is_ok_and(|forgotten| forgotten == FORGET_AT_ONCE),

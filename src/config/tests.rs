@@ -402,6 +402,7 @@ fn no_secret_is_ever_shown() {
     let given = given_project(&[
         ("TWILIO_ACCOUNT_SID", "AC0123456789abcdef0123456789abcdef"),
         ("TWILIO_AUTH_TOKEN", SECRET),
+        ("SWITCHBOARD_AUTH__SIGNING_SECRET", SECRET),
         ("DATABASE_URL", &format!("postgres://me:{SECRET}@db/x?password={SECRET}")),
     ]);
     let loaded = given.loaded();

@@ -60,6 +60,11 @@ pub struct Position {
     pub seq: i64,
 }
 
+impl Position {
+    /// After all there will ever be.
+    pub const END: Position = Position { transaction: i64::MAX, seq: i64::MAX };
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.transaction, self.seq)
@@ -380,6 +385,11 @@ pub fn adopt(tx: &mut Tx<'_>) -> Result<()> {
     tx.execute(
         "delete from positions
          where transaction_id >= cast(cast(pg_snapshot_xmax(pg_current_snapshot()) as text) as bigint)",
+        &[],
+    )?;
+    tx.execute(
+        "update webhook_endpoints set since_transaction = 0, since_seq = 0
+         where since_transaction >= cast(cast(pg_snapshot_xmax(pg_current_snapshot()) as text) as bigint)",
         &[],
     )?;
     Ok(())

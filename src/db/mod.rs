@@ -8,11 +8,14 @@
 //! of many rows at once. Its body is best a named function, so that its error type is known.
 
 pub mod access;
+pub mod api_keys;
 pub mod audit;
 pub mod calls;
 pub mod changes;
 mod column;
 pub mod configuration;
+pub mod deliveries;
+pub mod endpoints;
 pub mod erasing;
 mod error;
 pub mod facts;
@@ -28,12 +31,17 @@ mod postgres;
 mod queue;
 pub mod resources;
 pub mod routing;
+pub mod sending;
+pub mod sessions;
+pub mod shown;
+pub mod sign_ins;
 mod sql;
 mod sqlite;
 pub mod tasks;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+pub mod users;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -3,7 +3,11 @@
 use proptest::strategy::Strategy as _;
 
 use super::*;
+use crate::call::attend::Attempt;
 use crate::call::told::words;
+use crate::call::{EndReason, Status};
+use crate::events;
+use crate::views::{CallView, Telling};
 
 /// The words of each fact in turn, of a call that this was decided of.
 fn story(decision: Decision, facts: &[Fact]) -> Vec<String> {
@@ -71,6 +75,55 @@ fn a_correction_of_a_call_that_is_over_is_told_as_its_end_alone() {
 fn a_change_that_means_nothing_to_the_outside_has_no_words() {
     let earlier = fact(-300, What::Rang(Box::new(leg("PA_1", -300))));
     assert_eq!(answered_story(&[rang(0), earlier]), ["call.ringing", ""]);
+}
+
+fn as_of(call: &Call, event: &str, revision: i64) -> Option<CallView> {
+    CallView::as_of(call, Telling { event, revision, at: secs(1) })
+}
+
+#[test]
+fn what_is_told_late_shows_the_call_as_it_was_then() {
+    let hangs_up = caller_left(30_200, Why::Itself, Some(Leg::Hangup));
+    let mut call = call_of(&[rang(0), joined(400, "PA_A"), spoke(470, "PA_A"), hangs_up]);
+    call.decided(answer("telephony-agent", Some("reception")));
+    call.revision = 3;
+    let mut stand_in = Attempt::claim("reception".into(), ms(100), false);
+    stand_in.taken_at = Some(ms(300));
+    call.attendance.attempts.push(stand_in);
+
+    let rings = as_of(&call, events::CALL_RINGING, 1).unwrap();
+    assert_eq!((rings.status, rings.answered_at, rings.ended_at), (Status::Ringing, None, None));
+    assert_eq!((rings.end_reason, rings.ended_by, rings.duration), (None, None, None));
+    assert_eq!((rings.revision, rings.updated_at), (1, secs(1)));
+    assert_eq!((rings.agent_name.as_deref(), rings.rang_at), (Some("telephony-agent"), ms(0)));
+
+    let answered = as_of(&call, events::CALL_ANSWERED, 2).unwrap();
+    assert_eq!((answered.status, answered.answered_at), (Status::InProgress, Some(ms(470))));
+    assert_eq!((answered.ended_at, answered.duration, answered.revision), (None, None, 2));
+    assert_eq!(answered.agent_name.as_deref(), Some("reception"));
+
+    let ended = as_of(&call, events::CALL_ENDED, 3).unwrap();
+    assert_eq!(ended, CallView { updated_at: secs(1), ..CallView::of(&call) });
+}
+
+#[test]
+fn what_is_no_longer_true_is_not_told() {
+    let gives_up = caller_left(7_300, Why::Itself, Some(Leg::Hangup));
+    let mut call = call_of(&[rang(0), gives_up]);
+    call.decided(answer("telephony-agent", None));
+    assert_eq!(as_of(&call, events::CALL_MISSED, 2).unwrap().end_reason, Some(EndReason::CallerGaveUp));
+    assert_eq!(as_of(&call, events::CALL_ANSWERED, 2), None);
+    assert_eq!(as_of(&call, events::CALL_REJECTED, 2), None);
+    call.hear(&spoke(470, "PA_A"));
+    call.revision = 3;
+    assert_eq!(as_of(&call, events::CALL_MISSED, 2), None, "it turned out to be answered");
+    let ended = as_of(&call, events::CALL_ENDED, 2).unwrap();
+    assert_eq!(
+        (ended.status, ended.revision),
+        (Status::Completed, 2),
+        "the end is told as well as it is known"
+    );
+    assert_eq!(as_of(&call_of(&[rang(0)]), events::CALL_ENDED, 1), None);
 }
 
 proptest::proptest! {

@@ -158,6 +158,16 @@ pub fn finish(
     )
 }
 
+/// The leads with these ids.
+pub fn by_ids(tx: &mut Tx<'_>, ids: &[&str]) -> Result<Vec<Lead>> {
+    let sql = Sql {
+        sqlite: "select * from leads where id in (select value from json_each($1))",
+        postgres: "select * from leads where id in
+                       (select jsonb_array_elements_text(cast(cast($1 as text) as jsonb)))",
+    };
+    tx.all(sql, &[&Json(ids)], Lead::from_row)
+}
+
 /// The lead with this id.
 pub fn by_id(tx: &mut Tx<'_>, id: &LeadId) -> Result<Option<Lead>> {
     of(tx, None, id)

@@ -6,9 +6,19 @@ use crate::audit::{self, Entry};
 use crate::clock::Timestamp;
 use crate::db::Tx;
 use crate::http::problem::Problem;
+use crate::ids::TenantId;
 
 use super::access::Who;
-use super::configured::Change;
+
+/// A change, for the audit.
+pub(super) struct Change<'c> {
+    /// What was done, `lead.updated`.
+    pub(super) action: &'static str,
+    /// Whose it is.
+    pub(super) tenant: &'c TenantId,
+    /// To what: its kind and its id.
+    pub(super) subject: (&'static str, &'c str),
+}
 
 /// The entry of a change: what it was, and what it is now.
 pub(super) fn note<T: Serialize>(

@@ -19,14 +19,14 @@ use crate::ids::{ErasureId, LeadId, TenantId};
 use crate::phone::{self, E164};
 
 use super::access::Who;
+use super::audited::{self, Change};
 use super::body::{Body, Params};
-use super::configured::Change;
 use super::example::{self, Example, ids};
 use super::idempotency::{self, Created, Once};
+use super::leads;
 use super::page::{Asked, Page};
 use super::reply::Tagged;
 use super::route::Route;
-use super::{audited, leads};
 
 pub(super) fn routes() -> Vec<Route> {
     let (all, one) = ("/api/v1/erasures", "/api/v1/erasures/{id}");

@@ -2,21 +2,32 @@
 
 pub mod access;
 pub mod agents;
+pub mod api_keys;
+pub mod audit;
 mod audited;
+pub mod auth;
 pub mod body;
+pub mod campaigns;
 mod configured;
 pub mod docs;
 pub mod erasures;
+mod events;
 pub mod example;
 pub mod idempotency;
 pub mod leads;
+pub mod numbers;
 pub mod openapi;
 pub mod page;
 pub mod rate;
+mod references;
 pub mod reply;
 pub mod route;
 pub mod schema;
 pub mod tasks;
+pub mod tenants;
+pub mod trunks;
+pub mod users;
+pub mod webhooks;
 
 use std::sync::OnceLock;
 
@@ -41,7 +52,17 @@ things nothing is there: 404.";
 
 /// The groups of the API document.
 const TAGS: &[(&str, &str)] = &[
+    ("auth", "Signing in: access tokens for minutes, refresh tokens for weeks."),
+    ("users", "People who sign in."),
+    ("api-keys", "Keys for programs."),
+    ("tenants", "Whose agents, campaigns, numbers, trunks, people and calls it all is."),
     ("agents", "Who answers: names that LiveKit workers register under."),
+    ("campaigns", "Who answers the numbers that belong to one, and how many calls at once."),
+    ("phone-numbers", "Numbers; each exists once on the platform."),
+    ("trunks", "How calls come from Twilio to LiveKit."),
+    ("events", "What changes, live."),
+    ("webhook-endpoints", "What changes, told to the tenant's own systems."),
+    ("audit", "Who changed what."),
     ("erasures", "Taking every trace of a caller out of a tenant's data."),
     ("leads", "Who called."),
     ("tasks", "What is to be done about leads. A missed call makes one by itself."),
@@ -49,7 +70,22 @@ const TAGS: &[(&str, &str)] = &[
 
 /// Every route.
 pub fn routes() -> Vec<Route> {
-    let all = [agents::routes(), erasures::routes(), leads::routes(), tasks::routes()];
+    let all = [
+        auth::routes(),
+        users::routes(),
+        api_keys::routes(),
+        tenants::routes(),
+        agents::routes(),
+        campaigns::routes(),
+        numbers::routes(),
+        trunks::routes(),
+        erasures::routes(),
+        leads::routes(),
+        tasks::routes(),
+        events::routes(),
+        webhooks::routes(),
+        audit::routes(),
+    ];
     all.into_iter().flatten().collect()
 }
 

@@ -16,8 +16,8 @@ use crate::http::problem::Problem;
 use crate::ids::{LeadId, TaskId, TenantId};
 
 use super::access::Who;
+use super::audited::Change;
 use super::body::{Body, Params, Patch};
-use super::configured::Change;
 use super::example::{self, Example, ids};
 use super::idempotency::{self, Created, Once};
 use super::page::{Asked, Page};

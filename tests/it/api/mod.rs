@@ -2,10 +2,22 @@
 //! body must fit.
 
 mod agents;
+mod api_keys;
+mod audit;
+mod auth;
+mod campaigns;
+mod configured;
 mod contract;
 mod erasures;
 mod leads;
+mod numbers;
+mod people;
+mod sessions;
 mod tasks;
+mod tenants;
+mod throttle;
+mod trunks;
+mod users;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};

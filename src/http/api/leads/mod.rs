@@ -21,10 +21,10 @@ use crate::ids::{CampaignId, LeadId, TenantId};
 
 use super::access::Who;
 use super::audited;
+use super::audited::Change;
 use super::body::{Params, Patch};
-use super::configured::Change;
 use super::page::{Asked, Page};
-use super::reply::{Around, IfMatch, Tagged};
+use super::reply::{IfMatch, Tagged, TaggedWhole};
 use super::route::Route;
 
 /// What is shown of a lead's notes, tasks and calls with it.
@@ -142,7 +142,7 @@ async fn show(
     State(app): State<App>,
     who: Who,
     Path(id): Path<LeadId>,
-) -> Result<Around<LeadDetail>, Problem> {
+) -> Result<TaggedWhole<LeadDetail>, Problem> {
     let now = app.clock.now();
     let read = move |tx: &mut Tx<'_>| -> Result<LeadDetail, Problem> {
         let lead = found(tx, &who, &id)?;
@@ -159,7 +159,7 @@ async fn show(
         })
     };
     let detail = app.db.read(read).await?;
-    Ok(Around(detail.lead.revision, detail))
+    Ok(TaggedWhole(detail.lead.revision, detail))
 }
 
 async fn update(
