@@ -121,7 +121,7 @@ fn ring_or_leave(
     calls::hold_names(tx, &fact.project, &names(fact, ring))?;
     let found = calls::find(tx, &fact.project, &ring.keys, fact.room.as_ref(), ring.asked)?;
     let Some(id) = found else { return start(tx, fact, ring, body, with) };
-    let Some(call) = calls::locked(tx, &id)? else { return Ok(Heard::Before) };
+    let Some(call) = calls::locked(tx, &id)?.filter(takes_facts) else { return Ok(Heard::Before) };
     if ring.asked && differs(&call, ring, with.routing) {
         return Ok(Heard::Differs(id));
     }
@@ -204,22 +204,29 @@ fn in_calls(
     body: &str,
     with: &Hearing<'_>,
 ) -> db::Result<Heard> {
-    if !facts::record(tx, fact, ids.first(), body, with.now)? {
+    let mut held = Vec::with_capacity(ids.len());
+    for id in &ids {
+        held.extend(calls::locked(tx, id)?.filter(takes_facts));
+    }
+    if held.is_empty() && !ids.is_empty() {
         return Ok(Heard::Before);
     }
-    if ids.is_empty() {
+    if !facts::record(tx, fact, held.first().map(|call| &call.id), body, with.now)? {
+        return Ok(Heard::Before);
+    }
+    if held.is_empty() {
         return Ok(Heard::Kept { afterwards: is_afterwards(tx, fact)? });
     }
     if fact.what == What::Noted {
         return Ok(Heard::Kept { afterwards: false });
     }
-    let mut touched = Vec::with_capacity(ids.len());
-    for id in ids {
-        if let Some(call) = calls::locked(tx, &id)? {
-            touched.push(fold(tx, call, fact, with)?);
-        }
-    }
-    Ok(Heard::Calls(touched))
+    let touched: db::Result<_> = held.into_iter().map(|call| fold(tx, call, fact, with)).collect();
+    Ok(Heard::Calls(touched?))
+}
+
+/// What is told of a call after it was erased would bring back what was erased.
+fn takes_facts(call: &Call) -> bool {
+    call.notes.erased_at.is_none()
 }
 
 /// Whether somebody came into a room whose call is over and where no other is open.

@@ -215,6 +215,7 @@ create table lead_notes (
     created_at bigint not null
 );
 create index lead_notes_lead on lead_notes (lead_id, id);
+create index lead_notes_tenant on lead_notes (tenant_id, id);
 
 create table tasks (
     id text primary key,

@@ -17,6 +17,7 @@ mod column;
 pub mod configuration;
 pub mod deliveries;
 pub mod endpoints;
+pub mod erasing;
 mod error;
 pub mod facts;
 pub mod idempotency;

@@ -1,6 +1,7 @@
 //! Two leads become one: the calls, notes and tasks of one go to the other, and its number's rings too.
 
 use crate::clock::Timestamp;
+use crate::db::Error;
 use crate::db::changes::{self, Kind};
 use crate::events;
 use crate::ids::{LeadId, TenantId};
@@ -91,8 +92,8 @@ fn joined(tx: &mut Tx<'_>, target: &Lead, source: &Lead, now: Timestamp) -> Resu
     joined.ok_or_else(gone)
 }
 
-fn gone() -> super::Error {
-    super::Error::Unexpected("a lead that was held is gone".to_owned())
+fn gone() -> Error {
+    Error::Unexpected("a lead that was held is gone".to_owned())
 }
 
 /// The calls show whose they are, so that it is a new revision of each.

@@ -16,7 +16,7 @@ use crate::call::{Call, EndReason, Status};
 use crate::clock::Timestamp;
 use crate::ids::{CallId, CampaignId, LeadId, TenantId};
 
-use super::{Error, Json, Result, Row, Sql, Tx};
+use super::{Json, Result, Row, Sql, Tx};
 
 /// What stands in the place of what was erased.
 pub const ERASED: &str = "erased";
@@ -229,16 +229,13 @@ pub struct LeadCall {
 
 impl LeadCall {
     fn from_row(row: &Row<'_>) -> Result<LeadCall> {
-        let (status, reason): (String, Option<String>) = (row.get("status")?, row.get("end_reason")?);
-        let unknown = |word: &str| Error::Unexpected(format!("calls holds the unknown word {word}"));
-        let parsed = |word: String| EndReason::parse(&word).ok_or_else(|| unknown(&word));
         Ok(LeadCall {
             id: row.get("id")?,
             campaign_id: row.get("campaign_id")?,
             to_number: row.get("called")?,
             agent_name: row.get("agent")?,
-            status: Status::parse(&status).ok_or_else(|| unknown(&status))?,
-            end_reason: reason.map(parsed).transpose()?,
+            status: row.get("status")?,
+            end_reason: row.get("end_reason")?,
             rang_at: row.get("rang_at")?,
             answered_at: row.get("answered_at")?,
             ended_at: row.get("ended_at")?,

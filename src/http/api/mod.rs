@@ -12,6 +12,7 @@ mod calls;
 pub mod campaigns;
 mod configured;
 pub mod docs;
+pub mod erasures;
 mod events;
 pub mod example;
 mod export;
@@ -62,13 +63,14 @@ const TAGS: &[(&str, &str)] = &[
     ("campaigns", "Who answers the numbers that belong to one, and how many calls at once."),
     ("phone-numbers", "Numbers; each exists once on the platform."),
     ("trunks", "How calls come from Twilio to LiveKit."),
+    ("calls", "Every ring and what became of it."),
+    ("leads", "Who called."),
+    ("tasks", "What is to be done about leads. A missed call makes one by itself."),
     ("analytics", "What calls come to."),
     ("events", "What changes, live."),
     ("webhook-endpoints", "What changes, told to the tenant's own systems."),
     ("audit", "Who changed what."),
-    ("calls", "Every ring and what became of it."),
-    ("leads", "Who called."),
-    ("tasks", "What is to be done about leads. A missed call makes one by itself."),
+    ("erasures", "Taking every trace of a caller out of a tenant's data."),
 ];
 
 /// Every route.
@@ -83,6 +85,7 @@ pub fn routes() -> Vec<Route> {
         numbers::routes(),
         trunks::routes(),
         calls::routes(),
+        erasures::routes(),
         leads::routes(),
         tasks::routes(),
         analytics::routes(),

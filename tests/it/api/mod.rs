@@ -8,6 +8,7 @@ mod auth;
 mod campaigns;
 mod configured;
 mod contract;
+mod erasures;
 mod leads;
 mod numbers;
 mod people;
