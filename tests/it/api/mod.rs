@@ -10,6 +10,7 @@ mod configured;
 mod contract;
 mod erasures;
 mod leads;
+mod leaks;
 mod numbers;
 mod people;
 mod sessions;
@@ -18,6 +19,7 @@ mod tenants;
 mod throttle;
 mod trunks;
 mod users;
+mod who_may;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
