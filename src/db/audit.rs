@@ -37,7 +37,7 @@ pub fn insert<'e>(
 ) -> Result<()> {
     let sql = Sql {
         sqlite: insert!("json_each($7)"),
-        postgres: insert!("json_array_elements(cast(cast($7 as text) as json)) as each (value)"),
+        postgres: insert!("jsonb_array_elements(cast(cast($7 as text) as jsonb)) as each (value)"),
     };
     let mut entries = entries.into_iter();
     let mut next = now;
