@@ -15,11 +15,14 @@ use crate::call::attend::Timing;
 use crate::call::fact::Fact;
 use crate::call::routing::{Routing, TenantRouting};
 use crate::clock::{Clock, Timestamp};
+use crate::db::changes::Position;
 use crate::db::{self, Db};
 use crate::hear::{self, Heard, Hearing};
 use crate::http::api::rate;
 use crate::ids::TenantId;
+use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::outgoing;
 
 /// Jobs of other replicas and of crashed ones are looked for this often.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -51,10 +54,12 @@ pub struct Parts {
     pub api: Api,
     /// Tells who asks.
     pub auth: Auth,
+    /// Where webhooks may be sent, and how long things may take.
+    pub outgoing: outgoing::Settings,
     /// Who has which number.
     pub routing: Routing,
     /// The newest change that `routing` has.
-    pub routing_seen: i64,
+    pub routing_seen: Position,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -101,6 +106,8 @@ struct Inner {
     tasks: TaskTracker,
     wake: Notify,
     wakes_at: AtomicI64,
+    live: Live,
+    webhooks_due: Notify,
 }
 
 impl std::ops::Deref for App {
@@ -116,6 +123,7 @@ impl App {
     pub fn new(mut parts: Parts) -> App {
         let routing = RwLock::new(Arc::new(std::mem::take(&mut parts.routing)));
         let me = crate::ids::new("proc", parts.clock.now());
+        let live = Live::new(parts.db.clone(), parts.metrics.clone());
         App(Arc::new(Inner {
             parts,
             routing,
@@ -125,6 +133,8 @@ impl App {
             tasks: TaskTracker::new(),
             wake: Notify::new(),
             wakes_at: AtomicI64::new(i64::MAX),
+            live,
+            webhooks_due: Notify::new(),
         }))
     }
 
@@ -159,6 +169,21 @@ impl App {
         }
         *routing = Arc::new(next);
         Ok(())
+    }
+
+    /// What changes, as it is committed.
+    pub fn live(&self) -> &Live {
+        &self.0.live
+    }
+
+    /// Webhooks are due: this process need not wait until it looks by itself.
+    pub fn webhooks_due(&self) {
+        self.0.webhooks_due.notify_one();
+    }
+
+    /// Returns once somebody said that webhooks are due.
+    pub(crate) async fn until_webhooks_due(&self) {
+        self.0.webhooks_due.notified().await;
     }
 
     /// A tenant's rules as they are now. Long reports must not keep a change waiting; only for a tenant that has more

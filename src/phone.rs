@@ -36,6 +36,20 @@ impl E164 {
     }
 }
 
+impl schemars::JsonSchema for E164 {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "E164".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({"type": "string", "pattern": r"^\+[1-9][0-9]{6,14}$"})
+    }
+}
+
 impl Deref for E164 {
     type Target = str;
 
@@ -194,6 +208,25 @@ pub fn readable(number: &E164) -> String {
         Ok(parsed) => parsed.format_as(PhoneNumberFormat::International).into_owned(),
         Err(_) => number.as_str().to_owned(),
     }
+}
+
+/// The digits of a number as its own country writes them, without what is dialled before them; none where they are no
+/// shorter than the number's own.
+pub fn national(number: &E164) -> Option<String> {
+    let parsed = PHONE_NUMBER_UTIL.parse(number.as_str(), None).ok()?;
+    let digits = parsed.get_national_significant_number();
+    let is_its_end = number.as_str()[1..].strip_suffix(digits.as_str()).is_some_and(|code| !code.is_empty());
+    is_its_end.then_some(digits)
+}
+
+/// The ways in which people write a number, with all that stands between its digits.
+pub fn ways_to_write(number: &E164) -> Vec<String> {
+    let Ok(parsed) = PHONE_NUMBER_UTIL.parse(number.as_str(), None) else { return Vec::new() };
+    let ways = [PhoneNumberFormat::International, PhoneNumberFormat::National, PhoneNumberFormat::RFC3966];
+    let mut ways: Vec<_> = ways.iter().map(|way| parsed.format_as(*way).into_owned()).collect();
+    let tel = ways[2].strip_prefix("tel:").map(ToOwned::to_owned);
+    ways.extend(tel);
+    ways
 }
 
 /// Is this a country whose dialling rules are known: `US`, `gb`?

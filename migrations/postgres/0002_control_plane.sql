@@ -55,6 +55,7 @@ create table refresh_tokens (
     used_at bigint
 );
 create index refresh_tokens_session on refresh_tokens (session_id);
+create index refresh_tokens_expiry on refresh_tokens (expires_at);
 
 create table api_keys (
     id text primary key,
@@ -83,13 +84,15 @@ create table login_failures (
 );
 create index login_failures_last on login_failures (last_at);
 
--- Where an account was signed in to before: a stranger's guessing does not keep its owner out there.
+-- Where an account was signed in to before: a stranger's guessing does not keep its owner out there. Addresses are
+-- hashed.
 create table known_addresses (
     user_id text not null,
     address text not null,
     seen_at bigint not null,
     primary key (user_id, address)
 );
+create index known_addresses_seen on known_addresses (seen_at);
 
 -- What is generated once and shared by all replicas, such as the key that signs access tokens.
 create table secrets (
@@ -163,8 +166,45 @@ alter table calls add column outcome text;
 alter table calls add column analysis text;
 alter table calls add column erased_at bigint;
 
+-- Lists of calls go by (rang_at, id), newest first. A ring pays for the two indexes by time and for the small one of
+-- open calls; everything else that a list may begin with is written once, when the call ends. A list by any of it is
+-- the open calls that fit, and then the ended ones.
+drop index calls_tenant;
+drop index calls_open_tenant;
+-- The planner takes a range of times for narrow and its rows for neighbours, and would go through all calls by time to
+-- find the few of one campaign. By an expression that only what goes by time has, it cannot.
+create index calls_time on calls ((rang_at + 0), id);
+create index calls_time_tenant on calls (tenant_id, (rang_at + 0), id);
+create index calls_open_tenant on calls (tenant_id, rang_at, id) where ended_at is null;
+create index calls_number on calls (number_id, rang_at, id) where ended_at is not null;
+create index calls_called on calls (called, tenant_id, rang_at, id) where ended_at is not null;
+create index calls_caller on calls (caller, tenant_id, rang_at, id) where ended_at is not null;
+create index calls_campaign on calls (campaign_id, rang_at, id) where ended_at is not null;
+create index calls_lead on calls (lead_id, rang_at, id) where ended_at is not null;
+create index calls_agent on calls (tenant_id, agent, rang_at, id) where ended_at is not null;
+create index calls_status on calls (tenant_id, status, rang_at, id) where ended_at is not null;
+create index calls_end_reason on calls (tenant_id, end_reason, rang_at, id) where ended_at is not null;
+-- Everything that analytics add up, so that they need not look at the calls themselves; also what makes it theirs: a
+-- call has an end reason when it has ended.
+create index calls_figures on calls (tenant_id, (rang_at + 0))
+    include (rang_at, end_reason, answered_at, duration, decided_at, number_id, campaign_id, agent)
+    where end_reason is not null;
+
+-- The tags of calls, in the order of lists. A call without a tenant may have some too.
+create table call_tags (
+    call_id text not null,
+    tag text not null,
+    tenant_id text,
+    rang_at bigint not null,
+    primary key (call_id, tag)
+);
+create index call_tags_tag on call_tags (tag, tenant_id, rang_at, call_id);
+
 alter table leads add column merged_into text;
 alter table leads add column erased_at bigint;
+create index leads_campaign on leads (campaign_id, id) where campaign_id is not null;
+create index leads_number on leads (tenant_id, phone_number);
+create index leads_merged on leads (merged_into) where merged_into is not null;
 
 create table lead_notes (
     id text primary key,
@@ -175,6 +215,7 @@ create table lead_notes (
     created_at bigint not null
 );
 create index lead_notes_lead on lead_notes (lead_id, id);
+create index lead_notes_tenant on lead_notes (tenant_id, id);
 
 create table tasks (
     id text primary key,
@@ -210,7 +251,7 @@ create index erasures_tenant on erasures (tenant_id, id);
 
 -- ---------------------------------------------------------------------------------------------- outgoing webhooks
 
--- Where a reader of `changes` has got to. `transaction_id` is 0 on SQLite.
+-- Where a reader of `changes` has got to, and the newest change that was forgotten. `transaction_id` is 0 on SQLite.
 create table positions (
     name text primary key,
     transaction_id bigint not null,
@@ -229,12 +270,17 @@ create table webhook_endpoints (
     secret text not null,
     previous_secret text,
     previous_secret_until bigint,
+    -- The newest change when it was made: it is told of those after it.
+    since_transaction bigint not null,
+    since_seq bigint not null,
     revision bigint not null,
     created_at bigint not null,
     updated_at bigint not null,
     archived_at bigint
 );
 create index webhook_endpoints_tenant on webhook_endpoints (tenant_id, id);
+create index webhook_endpoints_enabled on webhook_endpoints (tenant_id, id)
+    where status = 'enabled' and archived_at is null;
 
 -- What is told to the outside, as it is told: the same words to every endpoint and at every try.
 create table webhook_events (
@@ -248,10 +294,11 @@ create table webhook_events (
 );
 create index webhook_events_tenant on webhook_events (tenant_id, id);
 create index webhook_events_subject on webhook_events (subject_id);
-create index webhook_events_created on webhook_events (created_at);
 
 -- One event for one endpoint. Of those with the same endpoint and order key only the oldest that is not over has a
--- due_at: the next gets its own when that one is over, so that a call's events arrive in order.
+-- due_at: the next gets its own when that one is over, so that a call's events arrive in order. Oldest is the least
+-- id. While holder is set, due_at is when its lease runs out. Those of an endpoint that is switched off keep theirs and
+-- are not looked at.
 create table deliveries (
     id text primary key,
     tenant_id text not null,
@@ -270,11 +317,10 @@ create table deliveries (
     delivered_at bigint,
     created_at bigint not null
 );
-create index deliveries_due on deliveries (due_at) where due_at is not null;
+create index deliveries_due on deliveries (endpoint_id, due_at) where due_at is not null;
 create index deliveries_pending on deliveries (endpoint_id, order_key, id) where status = 'pending';
 create index deliveries_endpoint on deliveries (endpoint_id, id);
 create index deliveries_event on deliveries (event_id);
-create index deliveries_created on deliveries (created_at);
 
 create table delivery_attempts (
     delivery_id text not null,

@@ -57,7 +57,7 @@ pub struct Evidence {
     pub acts: BTreeMap<Act, Timestamp>,
 }
 
-/// What we did, or found, that ends a call.
+/// What we or our operators did, or we found, that ends a call.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Act {
@@ -67,6 +67,12 @@ pub enum Act {
     AgentHungUp,
     /// The agent was lost, and its replacement too.
     AgentLost,
+    /// An operator ended a call that had been answered.
+    OperatorHungUp,
+    /// An operator ended a call that was still ringing.
+    OperatorCancelled,
+    /// LiveKit said that the caller was sent on to somebody else.
+    Transferred,
     /// The room, or the caller in it, was gone.
     Reconciled,
     /// Nobody ever said that it ended.
@@ -132,6 +138,22 @@ impl Evidence {
     pub fn act(&mut self, act: Act, at: Timestamp) {
         let first = self.acts.entry(act).or_insert(at);
         *first = (*first).min(at);
+    }
+
+    /// When an operator ended it.
+    pub fn operator_hung_up_at(&self) -> Option<Timestamp> {
+        let operators = [Act::OperatorHungUp, Act::OperatorCancelled];
+        operators.into_iter().filter_map(|act| self.acts.get(&act)).min().copied()
+    }
+
+    /// Whether an operator ended it.
+    pub fn hung_up_by_operator(&self) -> bool {
+        self.operator_hung_up_at().is_some()
+    }
+
+    /// Whether the caller was sent on to somebody else.
+    pub fn transferred(&self) -> bool {
+        self.acts.contains_key(&Act::Transferred)
     }
 
     /// The room of those told: one with a sid before one without, then the least, name and sid always of one telling.

@@ -141,6 +141,13 @@ fn answered_at(evidence: &Evidence, end: Option<(End<'_>, Timestamp)>) -> Option
     end.implies_an_answer(evidence).then(|| came.unwrap_or(ended_at).min(ended_at))
 }
 
+/// The first thing that ended it, of what we did, or of what we only found.
+fn first_act(evidence: &Evidence, found: bool) -> Option<(Act, Timestamp)> {
+    let acts = evidence.acts.iter().map(|(act, at)| (*act, *at));
+    acts.filter(|(act, _)| matches!(act, Act::Reconciled | Act::NeverEnded) == found)
+        .min_by_key(|(act, at)| (*at, *act))
+}
+
 /// What ended a call, the best-informed teller first.
 #[derive(Copy, Clone)]
 enum End<'e> {
@@ -153,14 +160,7 @@ enum End<'e> {
 
 impl<'e> End<'e> {
     fn of(evidence: &'e Evidence) -> Option<End<'e>> {
-        let ours = |weak: bool| {
-            evidence
-                .acts
-                .iter()
-                .filter(move |(act, _)| matches!(act, Act::Reconciled | Act::NeverEnded) == weak)
-                .min_by_key(|(act, at)| (**at, **act))
-                .map(|(act, at)| End::Act(*act, *at))
-        };
+        let ours = |weak: bool| first_act(evidence, weak).map(|(act, at)| End::Act(act, at));
         evidence
             .caller_left
             .as_ref()
@@ -183,17 +183,20 @@ impl<'e> End<'e> {
     /// on the ground of all that we knew comes after it, whatever our clock says.
     fn comes_before_late_agents(self) -> bool {
         match self {
-            End::CallerLeft(_) | End::ToldCallerGone(_) | End::ToldEnded(_) | End::Act(Act::GaveUp, _) => {
-                true
-            }
+            End::CallerLeft(_)
+            | End::ToldCallerGone(_)
+            | End::ToldEnded(_)
+            | End::Act(Act::GaveUp | Act::OperatorCancelled, _) => true,
             End::Act(..) | End::RoomEnded(_) => false,
         }
     }
 
     /// Whether a call that ended like this was answered, even if nobody told of the answer itself.
     fn implies_an_answer(self, evidence: &Evidence) -> bool {
-        let talked = |act: &Act| matches!(act, Act::AgentHungUp | Act::AgentLost);
+        let talked = |act: &Act| matches!(act, Act::AgentHungUp | Act::AgentLost | Act::OperatorHungUp);
         match self {
+            // Only who has been answered can be transferred.
+            _ if evidence.transferred() => true,
             End::CallerLeft(leave) => {
                 leave.leg == Some(Leg::Active) || leave.why == Why::PutOut && evidence.acts.keys().any(talked)
             }
@@ -206,11 +209,13 @@ impl<'e> End<'e> {
     fn reason(self, answered: bool, evidence: &Evidence) -> EndReason {
         let by_caller = if answered { EndReason::CallerHungUp } else { EndReason::CallerGaveUp };
         match self {
+            // However the leg then left, and whoever was quicker to tell: the caller talks to somebody else.
+            _ if evidence.transferred() => EndReason::Transferred,
             End::CallerLeft(leave) => caller_left(leave, answered, evidence),
             End::ToldCallerGone(_) => by_caller,
+            End::ToldEnded(_) if evidence.hung_up_by_operator() => EndReason::OperatorHungUp,
             End::ToldEnded(_) => EndReason::Ended,
-            End::Act(Act::GaveUp, _) if answered => EndReason::Ended,
-            End::Act(act, _) => act.reason(),
+            End::Act(act, _) => act.reason(answered),
             End::RoomEnded(_) if answered => EndReason::Ended,
             End::RoomEnded(_) => EndReason::RingTimeout,
         }
@@ -218,12 +223,16 @@ impl<'e> End<'e> {
 }
 
 impl Act {
-    /// The reason this act gives a call.
-    pub const fn reason(self) -> EndReason {
+    /// The reason this act gives a call, answered or not. Audio that came just before makes it an answered one.
+    pub const fn reason(self, answered: bool) -> EndReason {
         match self {
+            Act::GaveUp if answered => EndReason::Ended,
             Act::GaveUp => EndReason::AgentNeverJoined,
             Act::AgentHungUp => EndReason::AgentHungUp,
             Act::AgentLost => EndReason::AgentLost,
+            Act::OperatorHungUp | Act::OperatorCancelled if answered => EndReason::OperatorHungUp,
+            Act::OperatorHungUp | Act::OperatorCancelled => EndReason::OperatorCancelled,
+            Act::Transferred => EndReason::Transferred,
             Act::Reconciled => EndReason::Reconciled,
             Act::NeverEnded => EndReason::NeverEnded,
         }
@@ -233,15 +242,11 @@ impl Act {
 /// How the caller's leg tells what happened on the wire. LiveKit closes the leg in the same way for a CANCEL, a
 /// BYE and a timeout; the leg's last state tells them apart.
 fn caller_left(leave: &Leave, answered: bool, evidence: &Evidence) -> EndReason {
-    let ours = [Act::AgentHungUp, Act::AgentLost, Act::GaveUp];
-    let ours = ours.into_iter().find(|act| evidence.acts.contains_key(act)).map(Act::reason);
     match (leave.why, leave.leg) {
         (_, Some(Leg::Hangup)) if answered => EndReason::CallerHungUp,
         (_, Some(Leg::Hangup)) => EndReason::CallerGaveUp,
-        (Why::PutOut, _) => match ours {
-            // Audio that came just before we put the caller out makes it an answered call.
-            Some(EndReason::AgentNeverJoined) if answered => EndReason::Ended,
-            Some(reason) => reason,
+        (Why::PutOut, _) => match first_act(evidence, false) {
+            Some((act, _)) => act.reason(answered),
             None if answered => EndReason::AgentHungUp,
             None => EndReason::PlatformError,
         },

@@ -1,17 +1,18 @@
 //! A call's story in words: the same for the command line, the API and the dashboard.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
 
-use super::attend::Attempt;
+use super::attend::{Attempt, Settled, Transfer};
 use super::decide::{Decision, Verdict};
 use super::evidence::Presence;
 use super::fact::{GuestKind, Why};
 use super::{Call, EndReason};
 
 /// One moment of a call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Moment {
     /// When: the platform's time for what it told, ours for what we did.
     pub at: Timestamp,
@@ -36,6 +37,12 @@ pub fn of(call: &Call) -> Vec<Moment> {
     }
     if let Some(at) = call.outcome.answered_at {
         tell(at, "answered".into());
+    }
+    for transfer in &call.attendance.transfers {
+        transfers(transfer, &mut tell);
+    }
+    if let Some(at) = call.evidence.operator_hung_up_at() {
+        tell(at, "the operator hung up".into());
     }
     if let Some(left) = &call.evidence.caller_left {
         tell(left.at, format!("the caller's leg {}", how(left.why)));
@@ -78,6 +85,18 @@ fn attempts(attempt: &Attempt, tell: &mut impl FnMut(Timestamp, String)) {
     if let Some((at, why)) = attempt.closed {
         tell(at, format!("gave up on this dispatch of {agent}: {}", why.describe()));
     }
+}
+
+fn transfers(transfer: &Transfer, tell: &mut impl FnMut(Timestamp, String)) {
+    let to = &transfer.to;
+    tell(transfer.asked_at, format!("a transfer to {to} was asked for"));
+    let Some((at, how)) = &transfer.settled else { return };
+    let what = match how {
+        Settled::Made => format!("the transfer to {to} was made"),
+        Settled::Failed { why, .. } => format!("the transfer to {to} failed: {why}"),
+        Settled::Unknown { why } => format!("nobody knows whether the transfer to {to} was made: {why}"),
+    };
+    tell(*at, what);
 }
 
 fn guests(guest: &Presence, tell: &mut impl FnMut(Timestamp, String)) {

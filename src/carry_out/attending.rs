@@ -211,9 +211,17 @@ impl Seen<'_> {
             }
             return self.reload().await;
         }
-        let was_open = self.call.is_open();
-        self.change(move |tx, call, with| hear::act(tx, call, act, with)).await?;
-        if was_open && !self.call.is_open() {
+        let ended = self
+            .change(move |tx, call, with| {
+                // What came meanwhile may have ended it otherwise, or be a reason not to.
+                let still = attend::next(call, with.timing, with.now) == Next::End(act);
+                if still {
+                    hear::act(tx, call, act, with)?;
+                }
+                Ok(still)
+            })
+            .await?;
+        if ended {
             super::ended(self.app, &self.call);
         }
         Ok(())
@@ -266,17 +274,13 @@ impl Seen<'_> {
 
     /// Notes what was done, if the job is still ours; facts that came meanwhile are in the call after this.
     async fn note(&mut self, what: impl FnOnce(&mut Attendance) + Send + 'static) -> Result<(), Stop> {
-        self.change(move |tx, call, with| {
-            what(&mut call.attendance);
-            hear::attended(tx, call, with)
-        })
-        .await
+        self.change(move |tx, call, with| hear::attended(tx, call, what, with)).await
     }
 
-    async fn change(
+    async fn change<T: Send + 'static>(
         &mut self,
-        what: impl FnOnce(&mut db::Tx<'_>, &mut Call, &Hearing<'_>) -> db::Result<()> + Send + 'static,
-    ) -> Result<(), Stop> {
+        what: impl FnOnce(&mut db::Tx<'_>, &mut Call, &Hearing<'_>) -> db::Result<T> + Send + 'static,
+    ) -> Result<T, Stop> {
         let (id, held) = (self.call.id.clone(), self.held.clone());
         let (routing, timing, now) = (self.app.routing(), self.app.timing, self.app.clock.now());
         let changed = self.app.db.write(move |tx| -> db::Result<_> {
@@ -284,13 +288,13 @@ impl Seen<'_> {
             let Some(mut call) = calls::locked(tx, &id)? else { return Ok(None) };
             let Some(version) = jobs::renew(tx, job(&id), &held.holder, now)? else { return Ok(None) };
             let with = Hearing { routing: &routing, timing: &timing, now, holder: &held.holder };
-            what(tx, &mut call, &with)?;
-            Ok(Some((call, version)))
+            let what = what(tx, &mut call, &with)?;
+            Ok(Some((call, version, what)))
         });
-        let Some((call, version)) = changed.await? else { return Err(Stop::NotOurs) };
+        let Some((call, version, what)) = changed.await? else { return Err(Stop::NotOurs) };
         self.call = call;
         self.held.version = version;
-        Ok(())
+        Ok(what)
     }
 
     /// Rests until the plan, unless something came meanwhile.

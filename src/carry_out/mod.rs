@@ -2,6 +2,7 @@
 
 mod attending;
 mod listing;
+pub mod operator;
 mod reconcile;
 mod work;
 

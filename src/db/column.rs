@@ -9,6 +9,7 @@ use rusqlite::types::{self as lite, FromSqlError, FromSqlResult, ToSqlOutput, Va
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::call::{EndReason, Status};
 use crate::clock::Timestamp;
 use crate::ids::{
     AgentId, ApiKeyId, AuditId, CallId, CampaignId, DeliveryId, EndpointId, ErasureId, EventId, JobId,
@@ -74,6 +75,7 @@ macro_rules! text_column {
 }
 text_column!(CampaignStatus, NumberKind, Provider);
 text_column!(TenantId, CampaignId, AgentId, NumberId, TrunkId, CallId, LeadId, JobId);
+text_column!(Status, EndReason);
 text_column!(
     UserId, SessionId, ApiKeyId, AuditId, NoteId, TaskId, ErasureId, EndpointId, EventId, DeliveryId
 );

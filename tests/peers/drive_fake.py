@@ -6,7 +6,9 @@ The real one passes the same, so that it is the truth that the pretend one is he
 
 Told on stdin, one JSON object a line, and tells on stdout (see lines.py): first `listening` with the `url`
 that takes webhooks at any path, then on {"do": "drive", "room", "agent"} `done`, or `failed` with the reason.
-A caller must be in `room`, and a worker for `agent` there. Every webhook is verified as LiveKit's own
+A caller must be in `room`, and a worker for `agent` there. On {"do": "transfer", "room", "identity"}, which the real
+one can only do with a real telephone behind it, likewise: the caller must have been answered, the first transfer be
+refused with 486, the second made. Every webhook is verified as LiveKit's own
 receiver does it, and told as `webhook`.
 """
 
@@ -117,13 +119,38 @@ async def drive(livekit, room, agent):
         await refused("unknown", 401, other.room.list_rooms(api.ListRoomsRequest()))
 
 
+async def transfer(livekit, room, identity):
+    def order(**fields):
+        return api.TransferSIPParticipantRequest(
+            **{"room_name": room, "participant_identity": identity, "transfer_to": "tel:+14155550123"} | fields)
+
+    await refused("invalid_argument", 400, livekit.sip.transfer_sip_participant(order(room_name="")))
+    await refused("not_found", 404, livekit.sip.transfer_sip_participant(order(participant_identity="nobody")))
+    try:
+        await livekit.sip.transfer_sip_participant(order())
+    except api.SipCallError as error:
+        assert (error.sip_status_code, error.sip_status) == (486, "Busy Here"), repr(error)
+    else:
+        raise AssertionError("not refused by the other side")
+    await livekit.sip.transfer_sip_participant(order(play_dialtone=True))
+
+    async def gone():
+        listed = await livekit.room.list_participants(api.ListParticipantsRequest(room=room))
+        return identity not in [one.identity for one in listed.participants]
+
+    await until("the caller is gone", gone)
+
+
 async def main():
     told = commands()
     say("listening", url=await listen())
     while (order := await told.get()) is not None:
         try:
             async with api.LiveKitAPI(URL, KEY, SECRET) as livekit:
-                await drive(livekit, order["room"], order["agent"])
+                if order["do"] == "transfer":
+                    await transfer(livekit, order["room"], order["identity"])
+                else:
+                    await drive(livekit, order["room"], order["agent"])
             say("done")
         except Exception:
             say("failed", reason=traceback.format_exc()[-1500:])

@@ -8,7 +8,8 @@ use reqwest::Url;
 use serde_json::{Value, json};
 
 use crate::fields::Fields;
-use crate::token::{Grants, Token};
+use crate::token::{Grants, SipGrants, Token};
+use crate::transfer::{self, NewTransfer, Sip};
 use crate::types::list;
 use crate::{Credentials, Dispatch, Error, Now, Participant, Result, Room};
 
@@ -141,18 +142,40 @@ impl Client {
         gone_is_fine(self.call("RemoveParticipant", manages(room), body).await)
     }
 
+    /// Sends a caller who has been answered on to somebody else, and waits until that one answers. Not idempotent:
+    /// each call rings the other side once more. `timeout` is for the whole of it, instead of the client's own; it
+    /// has to be longer than the other side may ring. Success says that the other side answered; LiveKit then takes
+    /// the caller's leg out of the room within a second, unless it is gone already.
+    pub async fn transfer_sip_participant(&self, transfer: &NewTransfer, timeout: Duration) -> Result<()> {
+        let token = Token::new(manages(&transfer.room)).sip(SipGrants { call: true, ..SipGrants::default() });
+        let body = transfer::request(transfer);
+        transfer::made(&self.post(("SIP", transfer::CALL), token, body, Some(timeout)).await?)
+    }
+
     async fn call(&self, call: &'static str, grants: Grants, body: Value) -> Result<Value> {
-        let inner = &*self.0;
         let service = if call.ends_with("Dispatch") { "AgentDispatchService" } else { "RoomService" };
+        self.post((service, call), Token::new(grants), body, None).await
+    }
+
+    async fn post(
+        &self,
+        (service, call): (&'static str, &'static str),
+        token: Token,
+        body: Value,
+        timeout: Option<Duration>,
+    ) -> Result<Value> {
+        let inner = &*self.0;
         let now_unix = (inner.now)().div_euclid(1_000_000);
-        let response = inner
+        let request = inner
             .http
             .post(format!("{}/twirp/livekit.{service}/{call}", inner.base))
-            .bearer_auth(Token::new(grants).sign(&inner.credentials, now_unix))
-            .json(&body)
-            .send()
-            .await
-            .map_err(|error| failed(call, error))?;
+            .bearer_auth(token.sign(&inner.credentials, now_unix))
+            .json(&body);
+        let request = match timeout {
+            Some(timeout) => request.timeout(timeout),
+            None => request,
+        };
+        let response = request.send().await.map_err(|error| failed(call, error))?;
         let status = response.status().as_u16();
         let answer = read(call, response).await;
         if status != 200 {
@@ -213,7 +236,8 @@ fn answered(call: &'static str, status: u16, answer: &[u8]) -> Error {
         _ if status == 401 => "the API key, its secret or the clock is not accepted".to_owned(),
         _ => "not an answer of LiveKit's API".to_owned(),
     };
-    Error::Answered { call, status, code: code.unwrap_or_else(|| "http".to_owned()), message }
+    let sip = code.as_ref().and_then(|_| fields?.object("meta")).and_then(Sip::of_meta).map(Box::new);
+    Error::Answered { call, status, code: code.unwrap_or_else(|| "http".to_owned()), message, sip }
 }
 
 fn base_url(url: &str) -> Result<String> {

@@ -1,5 +1,7 @@
 //! What a call to LiveKit can fail with, and whether it is safe to try again.
 
+use crate::transfer::{self, Sip};
+
 /// Why a call failed. Holds no token, secret or URL.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -43,6 +45,8 @@ pub enum Error {
         code: String,
         /// Twirp's message.
         message: String,
+        /// What the telephone network said, where it was asked.
+        sip: Option<Box<Sip>>,
     },
     /// LiveKit answered 200 with something unreadable.
     #[error("{call}: LiveKit's answer cannot be read: {why}")]
@@ -62,6 +66,9 @@ impl Error {
             Self::Timeout { call } | Self::Broken { call, .. } | Self::Unreadable { call, .. } => {
                 changes(call)
             }
+            Self::Answered { call, status, code, message, sip } if *call == transfer::CALL => {
+                transfer::may_have_happened(*status, code, message, sip.as_deref())
+            }
             Self::Answered { call, status, .. } => *status >= 500 && changes(call),
             Self::Url(_) | Self::Setup(_) | Self::Unreachable { .. } => false,
         }
@@ -72,10 +79,19 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
-            Self::Answered { status: 429, .. } => true,
+            // A far end that is busy is a 429 as well.
+            Self::Answered { status: 429, sip, .. } => sip.is_none(),
             Self::Answered { call, status, .. } => *status >= 500 && !changes(call),
             Self::Timeout { call } | Self::Broken { call, .. } => !changes(call),
             Self::Url(_) | Self::Setup(_) | Self::Unreadable { .. } => false,
+        }
+    }
+
+    /// What the telephone network said, where LiveKit passes it on.
+    pub fn sip(&self) -> Option<&Sip> {
+        match self {
+            Self::Answered { sip, .. } => sip.as_deref(),
+            _ => None,
         }
     }
 

@@ -10,12 +10,14 @@ mod error;
 pub mod fake;
 mod fields;
 pub mod token;
+mod transfer;
 mod types;
 pub mod webhook;
 
 pub use client::{Client, NewDispatch, Options};
 pub use credentials::Credentials;
 pub use error::Error;
+pub use transfer::{NewTransfer, Sip};
 pub use types::{Dispatch, Job, Kind, Participant, Room, Track, TrackKind};
 
 /// Tells the time, in microseconds since the Unix epoch.

@@ -32,6 +32,18 @@ pub struct Grants {
     pub room: String,
 }
 
+/// What a token lets its holder do with telephones, in LiveKit's words.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SipGrants {
+    /// Place and transfer calls.
+    #[serde(skip_serializing_if = "is_false")]
+    pub call: bool,
+    /// Manage trunks and dispatch rules.
+    #[serde(skip_serializing_if = "is_false")]
+    pub admin: bool,
+}
+
 fn is_false(flag: &bool) -> bool {
     !flag
 }
@@ -60,6 +72,8 @@ struct Claims {
     attributes: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     video: Option<Grants>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sip: Option<SipGrants>,
     #[serde(skip_serializing_if = "String::is_empty")]
     sha256: String,
 }
@@ -68,6 +82,12 @@ impl Token {
     /// A token that lasts 5 minutes and allows what `grants` says.
     pub fn new(grants: Grants) -> Self {
         Self { claims: Claims { video: Some(grants), ..Claims::default() }, lifetime: 300 }
+    }
+
+    /// It also allows this with telephones.
+    pub fn sip(mut self, grants: SipGrants) -> Self {
+        self.claims.sip = Some(grants);
+        self
     }
 
     /// A token that only vouches for a body, by its hash.

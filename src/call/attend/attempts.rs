@@ -10,6 +10,7 @@ use crate::clock::Timestamp;
 use super::super::decide::Decision;
 use super::super::evidence::Presence;
 use super::chosen;
+use super::transfers::Transfer;
 
 /// A dispatch that ended unsure is listed again this long after it was settled: the request may have been on its way.
 const LATE_REQUEST: Duration = Duration::from_secs(5);
@@ -44,6 +45,9 @@ pub struct Attendance {
     /// LiveKit's own rule was given its time, and brought nobody.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub static_failed: bool,
+    /// Every transfer that was asked for, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub transfers: Vec<Transfer>,
 }
 
 /// One dispatch.

@@ -3,8 +3,10 @@
 //! what came of it. Being asked twice is harmless, so a crash anywhere is followed by asking again.
 
 mod attempts;
+mod transfers;
 
 pub use attempts::{Attempt, Attendance, Closed, Listed, Standing};
+pub use transfers::{Destination, NotADestination, RINGING, Settled, Transfer};
 
 use std::time::Duration;
 
@@ -95,12 +97,13 @@ fn wanted(call: &Call, timing: &Timing, now: Timestamp) -> Next {
 }
 
 /// The room of a call that is over is cleared once, and again when a dispatch got through after that: it made the
-/// room anew.
+/// room anew. That of a call which only its asker knows of is the asker's own, but for an operator who wants it over.
 fn after_the_end(call: &Call) -> Next {
     let attendance = &call.attendance;
     let gone_at = attendance.cleared_at.max(call.evidence.room_ended_at);
     let sent_at = attendance.attempts.iter().filter_map(|attempt| attempt.sent_at).max();
-    let nothing_there = call.room().is_none() || call.evidence.room_sid.is_none();
+    let heard_of = call.evidence.room_sid.is_some() || call.evidence.hung_up_by_operator();
+    let nothing_there = call.room().is_none() || !heard_of;
     if nothing_there || gone_at.is_some_and(|gone| sent_at.is_none_or(|sent| sent <= gone)) {
         return Next::Done;
     }
@@ -212,13 +215,17 @@ fn in_progress(call: &Call, decision: &Decision, timing: &Timing, now: Timestamp
         let rest = Next::Wait(now.saturating_add(NO_DEADLINE));
         return wait_for_late_requests(attendance, now).unwrap_or(rest);
     }
+    if let Some(transfer) = attendance.transfer_under_way(now) {
+        // Whoever handed the caller over may go; should it come to nothing, the caller is looked after again.
+        return Next::Wait(transfer.until);
+    }
     let lost = last_lost(call);
     if let Some((agent, leave)) = lost {
         if leave.why == Why::Moved && now < back_by(leave, timing) {
             return Next::Wait(back_by(leave, timing));
         }
         let settled = stayed(call, agent, leave.at) >= timing.agent_settled;
-        if leave.why == Why::Itself && settled {
+        if leave.why == Why::Itself && settled && !attendance.handed_over(leave) {
             return Next::End(Act::AgentHungUp);
         }
     }
@@ -258,6 +265,8 @@ fn replacing(
         Some(_) => false,
         None => agent.joined_at.is_some_and(|joined| joined >= began),
     });
+    // The time of a transfer that came to nothing is not the replacement's.
+    let began = attendance.last_transfer_over_at().map_or(began, |over| over.max(began));
     let until = began.saturating_add(timing.give_up_after);
     if lost_again || now >= until {
         return Next::End(Act::AgentLost);

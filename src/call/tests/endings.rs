@@ -164,6 +164,83 @@ fn what_we_did_names_the_reason_until_the_leg_tells_its_own() {
 }
 
 #[test]
+fn an_operator_ends_a_call_that_was_answered_or_one_that_rings() {
+    let hung_up = acted(&answered(), Act::OperatorHungUp, 60_010);
+    assert_eq!(says(&hung_up), (Some(OperatorHungUp), Some(470), Some(60_010), Some(59)));
+    assert_eq!(hung_up.outcome.end_reason.map(EndReason::ended_by), Some(EndedBy::Operator));
+    let cancelled = acted(&[rang(0)], Act::OperatorCancelled, 5_000);
+    assert_eq!(says(&cancelled), (Some(OperatorCancelled), None, Some(5_000), Some(0)));
+    let rows = [
+        // The leg that we put out.
+        (Why::PutOut, Leg::Ringing, OperatorCancelled, OperatorHungUp),
+        (Why::PutOut, Leg::Active, OperatorHungUp, OperatorHungUp),
+        // The caller was quicker.
+        (Why::Itself, Leg::Hangup, CallerGaveUp, CallerHungUp),
+        (Why::PutOut, Leg::Hangup, CallerGaveUp, CallerHungUp),
+    ];
+    for (why, state, unanswered, talked) in rows {
+        let end = caller_left(20_000, why, Some(state));
+        let mut call = acted(&[rang(0)], Act::OperatorCancelled, 20_000);
+        call.hear(&end);
+        assert_eq!(call.outcome.end_reason, Some(unanswered), "{why:?} {state:?}");
+        let mut call = acted(&answered(), Act::OperatorHungUp, 20_000);
+        call.hear(&end);
+        assert_eq!(call.outcome.end_reason, Some(talked), "{why:?} {state:?}");
+    }
+}
+
+#[test]
+fn an_agent_that_comes_after_an_operator_cancelled_has_answered_nobody_and_one_before_has() {
+    let mut call = acted(&[rang(0), joined(4_900, "PA_A")], Act::OperatorCancelled, 5_010);
+    call.hear(&spoke(5_200, "PA_A"));
+    assert_eq!(says(&call), (Some(OperatorCancelled), None, Some(5_010), Some(0)));
+    assert!(call.hear(&spoke(4_950, "PA_A")), "it is told late that it had answered");
+    assert_eq!(says(&call), (Some(OperatorHungUp), Some(4_950), Some(5_010), Some(0)));
+}
+
+#[test]
+fn an_operators_end_of_an_askers_call_stays_one_when_the_asker_tells_how_long_it_was() {
+    let over = told(190_000, What::Ended { call: Some("ask-1".into()), duration: Some(183) });
+    let mut call = acted(&[asked(0)], Act::OperatorCancelled, 100_000);
+    assert_eq!(says(&call), (Some(OperatorCancelled), None, Some(100_000), Some(0)));
+    call.hear(&over);
+    assert_eq!(says(&call), (Some(OperatorHungUp), Some(7_000), Some(190_000), Some(183)));
+}
+
+#[test]
+fn a_caller_who_was_sent_on_was_transferred_however_and_whenever_its_leg_left() {
+    let states = [None, Some(Leg::Ringing), Some(Leg::Active), Some(Leg::Hangup)];
+    for why in [Why::Itself, Why::PutOut, Why::Broke, Why::Vanished] {
+        for state in states {
+            let leave = caller_left(20_000, why, state);
+            let expected = (Some(Transferred), Some(470), Some(20_000), Some(19));
+            let mut call = acted(&answered(), Act::Transferred, 20_300);
+            assert_eq!(says(&call), (Some(Transferred), Some(470), Some(20_300), Some(19)));
+            call.hear(&leave);
+            assert_eq!(says(&call), expected, "{why:?} {state:?}: LiveKit's answer came first");
+            let mut call = call_of(&then(answered(), [leave]));
+            assert_ne!(call.outcome.end_reason, Some(Transferred));
+            assert!(call.act(Act::Transferred, ms(20_300)), "somebody can see the difference");
+            assert_eq!(says(&call), expected, "{why:?} {state:?}: the leave came first");
+        }
+    }
+    let unheard = acted(&[rang(0)], Act::Transferred, 20_300);
+    assert_eq!(says(&unheard), (Some(Transferred), Some(20_300), Some(20_300), Some(0)), "it was answered");
+    let gone = told(21_000, What::CallerGone { call: Some("SCL_1".into()) });
+    let over = told(21_000, What::Ended { call: None, duration: None });
+    for told in [gone, over, fact(21_000, What::RoomEnded)] {
+        let mut call = acted(&answered(), Act::Transferred, 20_300);
+        call.hear(&told);
+        assert_eq!(call.outcome.end_reason, Some(Transferred), "{told:?}");
+    }
+    for act in [Act::OperatorHungUp, Act::AgentHungUp, Act::AgentLost, Act::GaveUp] {
+        let mut call = acted(&answered(), act, 20_000);
+        call.act(Act::Transferred, ms(20_300));
+        assert_eq!(call.outcome.end_reason, Some(Transferred), "{act:?} was for nothing");
+    }
+}
+
+#[test]
 fn what_we_found_gives_way_to_what_is_told() {
     for (act, reason) in [(Act::Reconciled, Reconciled), (Act::NeverEnded, NeverEnded)] {
         assert_eq!(acted(&answered(), act, 60_000).outcome.end_reason, Some(reason));
@@ -175,9 +252,9 @@ fn what_we_found_gives_way_to_what_is_told() {
 #[test]
 fn a_platform_clock_ahead_of_ours_does_not_undo_an_answer() {
     let facts = [rang(9_000), joined(9_400, "PA_A"), spoke(9_470, "PA_A")];
-    for act in [Act::AgentHungUp, Act::AgentLost, Act::Reconciled] {
+    for act in [Act::AgentHungUp, Act::AgentLost, Act::OperatorHungUp, Act::Transferred, Act::Reconciled] {
         let call = acted(&facts, act, 7_000);
-        let expected = (Some(act.reason()), Some(9_470), Some(9_470), Some(0));
+        let expected = (Some(act.reason(true)), Some(9_470), Some(9_470), Some(0));
         assert_eq!(says(&call), expected);
     }
 }

@@ -3,6 +3,7 @@
 
 use proptest::prelude::*;
 
+use super::operators::{Fate, Order, Said};
 use super::simulator::*;
 use super::*;
 
@@ -45,6 +46,19 @@ fn person() -> impl Strategy<Value = Person> {
     ]
 }
 
+fn order() -> impl Strategy<Value = Order> {
+    let says = prop::sample::select(vec![Said::Made, Said::Failed, Said::Unknown]);
+    let says = prop::option::weighted(0.8, (10..35_000_i64, says));
+    let states = [None, Some(Leg::Active), Some(Leg::Hangup)];
+    let leaves = prop::option::of((10..36_000_i64, prop::sample::select(states.to_vec())));
+    let transfer = (says, leaves).prop_map(|(says, leaves)| {
+        // Whoever was sent on leaves, a moment before or after LiveKit says so.
+        let goes = says.filter(|(_, said)| *said == Said::Made).map(|(after, _)| (after + 300, None));
+        Order::Transfer(Fate { says, leaves: leaves.or(goes) })
+    });
+    prop_oneof![1 => Just(Order::HangUp), 3 => transfer]
+}
+
 fn rings() -> impl Strategy<Value = Vec<Fact>> {
     let routed = {
         let mut ring = leg("PA_1", 0);
@@ -68,6 +82,7 @@ proptest! {
         (chosen, fallback, ruled) in (workers(), workers(), workers()),
         network in prop::collection::vec(delivery(), 0..5),
         people in prop::collection::vec(person(), 0..3),
+        orders in prop::collection::vec((0..60_000_i64, order()), 0..3),
         (with_fallback, webhook, hides) in (any::<bool>(), 1..1_000_i64, prop_oneof![Just(0), 0..5_000_i64]),
         hangs_up in prop::option::of(0..100_000_i64),
     ) {
@@ -97,6 +112,11 @@ proptest! {
                 }
             }
         }
+        // How long a transfer may keep us from looking after a caller who is alone.
+        let transfers = orders.iter().filter(|(_, order)| matches!(order, Order::Transfer(_))).count();
+        for (at, order) in orders {
+            world.orders(at, order);
+        }
         if let Some(at) = hangs_up {
             world.hangs_up(at);
         }
@@ -104,7 +124,7 @@ proptest! {
         // A look, and first the answer to a request that is under way.
         let look = 2 * webhook + 300 + TIMEOUT;
         prop_assert!(world.two_agents <= look, "two agents for {} ms: {:#?}", world.two_agents, world.log);
-        let most = 2 * 25_000 + 10_000 + 5 * 3_000 + 20_000;
+        let most = 2 * 25_000 + 10_000 + 5 * 3_000 + 20_000 + i64::try_from(transfers).unwrap() * 40_000;
         prop_assert!(asked_first || world.alone <= most, "alone for {} ms: {:#?}", world.alone, world.log);
         if world.call.is_open() {
             let end = caller_left(300_000, Why::Itself, Some(Leg::Hangup));
@@ -113,6 +133,9 @@ proptest! {
         }
         let next = crate::call::attend::next(&world.call, &TIMING, ms(world.now));
         prop_assert_eq!(next, crate::call::attend::Next::Done);
+        if world.call.evidence.transferred() {
+            prop_assert_eq!(world.call.outcome.end_reason, Some(EndReason::Transferred));
+        }
         let cleared = world.log.iter().filter(|line| line.ends_with("clear")).count();
         prop_assert!(cleared <= 1 + network.len(), "{:#?}", world.log);
     }

@@ -5,10 +5,12 @@ mod deciding;
 mod endings;
 mod faults;
 mod isolation;
+mod operators;
 mod simulator;
 mod staying;
 mod stories;
 mod timeline;
+mod told;
 
 use std::time::Duration;
 

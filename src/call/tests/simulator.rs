@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+use super::operators::Order;
 use super::*;
-use crate::call::attend::{self, Attempt, Listed, Next};
+use crate::call::attend::{self, Attempt, Listed, Next, Settled};
 use crate::call::fact::Guest;
 
 /// Things that may be done at one moment; more is a loop.
@@ -48,7 +49,7 @@ pub(super) enum Delivery {
 }
 
 #[derive(Clone, Debug)]
-enum Event {
+pub(super) enum Event {
     Deliver(String),
     Take(usize),
     Join(usize),
@@ -57,6 +58,9 @@ enum Event {
     Leave(String, Why),
     Tell(Box<Fact>),
     HangUp,
+    Operator(Order),
+    Settle(usize, Settled),
+    SentOn(Option<Leg>),
 }
 
 #[derive(Debug)]
@@ -90,7 +94,7 @@ pub(super) struct World {
     alone_since: Option<i64>,
     coming: BTreeMap<(i64, usize), Event>,
     happened: usize,
-    room: bool,
+    pub room: bool,
     fresh: Option<usize>,
     done_now: usize,
     waits: usize,
@@ -186,6 +190,10 @@ impl World {
             return None;
         }
         let next = attend::next(&self.call, &self.timing, ms(self.now));
+        if self.call.is_open() && self.call.attendance.transfer_under_way(ms(self.now)).is_some() {
+            let disturbs = matches!(next, Next::End(_) | Next::Clear | Next::Claim { replaces: true, .. });
+            assert!(!disturbs, "{next:?} while the caller is on its way: {:#?}", self.log);
+        }
         match next {
             Next::Wait(at) => {
                 assert!(at > ms(self.now), "a wait that is over: {:#?}", self.log);
@@ -297,11 +305,11 @@ impl World {
         self.happen();
     }
 
-    fn note(&mut self, what: String) {
+    pub(super) fn note(&mut self, what: String) {
         self.log.push(format!("{} {what}", self.now));
     }
 
-    fn plan(&mut self, at: i64, event: Event) {
+    pub(super) fn plan(&mut self, at: i64, event: Event) {
         self.happened += 1;
         self.coming.insert((at, self.happened), event);
     }
@@ -376,14 +384,31 @@ impl World {
                     self.count();
                 }
             }
-            Event::HangUp if self.room => {
-                self.room = false;
-                self.tell(at + self.webhook, caller_left(at, Why::Itself, Some(Leg::Hangup)));
-                self.there.clear();
-                self.count();
+            Event::HangUp if self.room => self.caller_goes(at, Some(Leg::Hangup)),
+            Event::SentOn(state) if self.room => self.caller_goes(at, state),
+            Event::Operator(order) if self.call.is_open() => self.operate(at, order),
+            Event::Settle(index, how) => {
+                let said = match how {
+                    Settled::Made => "was made",
+                    Settled::Failed { .. } => "failed",
+                    Settled::Unknown { .. } => "is unknown",
+                };
+                self.note(format!("transfer {index} {said}"));
+                if how == Settled::Made {
+                    self.call.act(Act::Transferred, ms(at));
+                }
+                self.call.attendance.settle_transfer(index, how, ms(at));
             }
             Event::Deliver(_) | Event::Take(_) | Event::Come(_) | Event::HangUp => {}
+            Event::Operator(_) | Event::SentOn(_) => {}
         }
+    }
+
+    fn caller_goes(&mut self, at: i64, state: Option<Leg>) {
+        self.room = false;
+        self.tell(at + self.webhook, caller_left(at, Why::Itself, state));
+        self.there.clear();
+        self.count();
     }
 
     fn join(&mut self, at: i64, index: usize) {

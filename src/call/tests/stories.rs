@@ -9,7 +9,16 @@ use crate::call::Status;
 
 const WHYS: [Why; 5] = [Why::Itself, Why::PutOut, Why::Broke, Why::Moved, Why::Vanished];
 const LEGS: [Option<Leg>; 4] = [None, Some(Leg::Ringing), Some(Leg::Active), Some(Leg::Hangup)];
-const ACTS: [Act; 5] = [Act::GaveUp, Act::AgentHungUp, Act::AgentLost, Act::Reconciled, Act::NeverEnded];
+const ACTS: [Act; 8] = [
+    Act::GaveUp,
+    Act::AgentHungUp,
+    Act::AgentLost,
+    Act::OperatorHungUp,
+    Act::OperatorCancelled,
+    Act::Transferred,
+    Act::Reconciled,
+    Act::NeverEnded,
+];
 
 fn moment() -> impl Strategy<Value = i64> {
     0..60_000_i64
@@ -124,6 +133,10 @@ fn ends(step: &Step) -> bool {
     }
 }
 
+fn was_transferred(steps: &[Step]) -> bool {
+    steps.iter().any(|step| matches!(step, Step::Did(Act::Transferred, _)))
+}
+
 fn hung_up(steps: &[Step]) -> bool {
     steps.iter().any(|step| match step {
         Step::Heard(fact) => {
@@ -205,6 +218,10 @@ proptest! {
         prop_assert_eq!(call.is_open(), !arrived.iter().any(ends));
         if hung_up(&arrived) {
             prop_assert_ne!(call.outcome.status, Status::Failed, "who hung up ended it");
+        }
+        let refused = call.outcome.status == Status::Rejected;
+        if was_transferred(&arrived) && !refused {
+            prop_assert_eq!(call.outcome.end_reason, Some(EndReason::Transferred), "whatever else was told");
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What the commands print, from calls that were really heard.
 
+mod user;
 mod world;
 
 use std::time::Duration;
@@ -186,26 +187,26 @@ async fn a_call_in_full_has_its_decision_and_its_timeline_beside_its_fields() {
     assert_snapshot!(World::fixed(&json(&talked).await), @r#"
     {
       "decision": {
-        "agentId": "agt_1",
-        "agentName": "telephony-agent",
-        "campaignId": "cmp_new",
-        "decidedAt": "2025-10-09T15:30:00.000000Z",
-        "fallbackAgentName": "reception",
-        "numberId": "num_1",
-        "phoneNumber": "+15551234567",
-        "reason": null,
+        "verdict": "answer",
         "says": "decided: telephony-agent answers",
+        "agentName": "telephony-agent",
+        "agentId": "agt_1",
+        "fallbackAgentName": "reception",
+        "reason": null,
         "sipStatus": null,
+        "phoneNumber": "+15551234567",
+        "toNumber": "+14155550123",
+        "tenantId": "tnt_acme",
+        "campaignId": "cmp_new",
+        "numberId": "num_1",
+        "decidedAt": "2025-10-09T15:30:00.000000Z",
         "steps": [
           {
-            "detail": "+14155550123 belongs to Acme Dental",
+            "step": "number",
             "outcome": "passed",
-            "step": "number"
+            "detail": "+14155550123 belongs to Acme Dental"
           }
-        ],
-        "tenantId": "tnt_acme",
-        "toNumber": "+14155550123",
-        "verdict": "answer"
+        ]
       },
       "timeline": [
         {
@@ -238,26 +239,26 @@ async fn a_call_in_full_has_its_decision_and_its_timeline_beside_its_fields() {
     assert_snapshot!(World::fixed(&json(&unknown).await), @r#"
     {
       "decision": {
-        "agentId": null,
-        "agentName": null,
-        "campaignId": null,
-        "decidedAt": "2025-10-09T15:34:05.000000Z",
-        "fallbackAgentName": null,
-        "numberId": null,
-        "phoneNumber": null,
-        "reason": "unknown_number",
+        "verdict": "reject",
         "says": "decided: refused, nobody has the number that was dialled",
+        "agentName": null,
+        "agentId": null,
+        "fallbackAgentName": null,
+        "reason": "unknown_number",
         "sipStatus": 404,
+        "phoneNumber": null,
+        "toNumber": "+14155559999",
+        "tenantId": null,
+        "campaignId": null,
+        "numberId": null,
+        "decidedAt": "2025-10-09T15:34:05.000000Z",
         "steps": [
           {
-            "detail": "nobody has +14155559999",
+            "step": "number",
             "outcome": "refused",
-            "step": "number"
+            "detail": "nobody has +14155559999"
           }
-        ],
-        "tenantId": null,
-        "toNumber": "+14155559999",
-        "verdict": "reject"
+        ]
       },
       "timeline": [
         {

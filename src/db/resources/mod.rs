@@ -48,7 +48,7 @@ impl Part {
     }
 }
 
-fn stored<T>(row: &Row<'_>, of: impl FnOnce(&Row<'_>) -> Result<T>) -> Result<Stored<T>> {
+pub(in crate::db) fn stored<T>(row: &Row<'_>, of: impl FnOnce(&Row<'_>) -> Result<T>) -> Result<Stored<T>> {
     Ok(Stored {
         row: of(row)?,
         revision: row.get("revision")?,

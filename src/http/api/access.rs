@@ -18,7 +18,7 @@ use crate::clock::Timestamp;
 use crate::db::access;
 use crate::http::problem::Problem;
 use crate::http::request_id;
-use crate::ids::TenantId;
+use crate::ids::{SessionId, TenantId};
 
 use super::rate;
 
@@ -43,6 +43,8 @@ pub struct Who {
     pub role: Role,
     /// Their tenant; none: the platform's own people and keys.
     pub tenant: Option<TenantId>,
+    /// The sign-in of a user; a key has none.
+    pub session: Option<SessionId>,
 }
 
 impl Who {
@@ -193,6 +195,7 @@ fn who(principal: Principal, Address(address): Address) -> Who {
         },
         role: principal.role,
         tenant: principal.tenant,
+        session: principal.session,
     }
 }
 

@@ -2,6 +2,7 @@
 //! is said at once, each with where it is.
 
 use std::collections::BTreeMap;
+use std::marker::PhantomData;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::CONTENT_TYPE;
@@ -38,31 +39,25 @@ impl<T: JsonSchema + DeserializeOwned + 'static> FromRequest<App> for Body<T> {
     }
 }
 
-/// A merge patch (RFC 7396).
-pub struct Patch(Value);
+/// A merge patch (RFC 7396) onto a `T`. What is wrong with it whatever it is put onto is said at once.
+pub struct Patch<T>(Value, PhantomData<fn() -> T>);
 
-impl FromRequest<App> for Patch {
+impl<T: JsonSchema + 'static> FromRequest<App> for Patch<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &App) -> Result<Patch, Problem> {
+    async fn from_request(request: Request, _: &App) -> Result<Patch<T>, Problem> {
         let (json, _) = json(request, &["application/merge-patch+json", "application/json"]).await?;
-        if json.is_object() {
-            Ok(Patch(json))
-        } else {
-            Err(Problem::invalid("", "the body must be an object"))
-        }
+        refuse(&json, &schema::of_patch::<T>())?;
+        Ok(Patch(json, PhantomData))
     }
 }
 
-impl Patch {
+impl<T: JsonSchema + Serialize + DeserializeOwned + 'static> Patch<T> {
     /// What comes of it: `now`, the thing in the form in which it is written, with the patch applied and checked.
     ///
     /// # Errors
     /// 422 with everything that is wrong with the outcome.
-    pub fn onto<T>(&self, now: &T) -> Result<T, Problem>
-    where
-        T: JsonSchema + Serialize + DeserializeOwned + 'static,
-    {
+    pub fn onto(&self, now: &T) -> Result<T, Problem> {
         let mut outcome = serde_json::to_value(now).map_err(anyhow::Error::from)?;
         json_patch::merge(&mut outcome, &self.0);
         // What is optional and not set is written as null; to be read it may as well not be there.
@@ -153,16 +148,18 @@ async fn json(request: Request, kinds: &[&'static str]) -> Result<(Value, String
 /// # Errors
 /// 422 with everything that is wrong.
 pub fn checked<T: JsonSchema + DeserializeOwned + 'static>(json: Value) -> Result<T, Problem> {
-    let mistakes = without_nul(&json).into_iter().chain(schema::of::<T>().mistakes(&json));
-    let wrong: Vec<_> = mistakes.map(|(at, why)| WrongField::body(at, why)).collect();
-    if !wrong.is_empty() {
-        return Err(Problem::Invalid(wrong));
-    }
+    refuse(&json, &schema::of::<T>())?;
     serde_path_to_error::deserialize(json).map_err(|error| {
         let path = error.path().to_string();
         let at = if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
         Problem::invalid(at, error.into_inner().to_string())
     })
+}
+
+fn refuse(json: &Value, schema: &schema::Checked) -> Result<(), Problem> {
+    let mistakes = without_nul(json).into_iter().chain(schema.mistakes(json));
+    let wrong: Vec<_> = mistakes.map(|(at, why)| WrongField::body(at, why)).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(Problem::Invalid(wrong)) }
 }
 
 /// Texts with a NUL in them, which a database cannot keep.

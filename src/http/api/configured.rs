@@ -147,7 +147,7 @@ pub(super) async fn update<R: Resource>(
     who: Who,
     Path(id): Path<R::Id>,
     seen: IfMatch,
-    patch: Patch,
+    patch: Patch<R::Write>,
 ) -> Result<Response, Problem> {
     let (now, region) = (app.clock.now(), app.routing().default_region.clone());
     let change = move |tx: &mut Tx<'_>| -> Result<Stored<R>, Problem> {

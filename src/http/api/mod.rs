@@ -2,12 +2,22 @@
 
 pub mod access;
 pub mod agents;
+mod analytics;
+pub mod api_keys;
 pub mod audit;
+mod audited;
+pub mod auth;
 pub mod body;
+mod calls;
 pub mod campaigns;
 mod configured;
+pub mod docs;
+pub mod erasures;
+mod events;
 pub mod example;
+mod export;
 pub mod idempotency;
+pub mod leads;
 pub mod numbers;
 pub mod openapi;
 pub mod page;
@@ -16,8 +26,11 @@ mod references;
 pub mod reply;
 pub mod route;
 pub mod schema;
+pub mod tasks;
 pub mod tenants;
 pub mod trunks;
+pub mod users;
+pub mod webhooks;
 
 use std::sync::OnceLock;
 
@@ -42,22 +55,42 @@ things nothing is there: 404.";
 
 /// The groups of the API document.
 const TAGS: &[(&str, &str)] = &[
+    ("auth", "Signing in: access tokens for minutes, refresh tokens for weeks."),
+    ("users", "People who sign in."),
+    ("api-keys", "Keys for programs."),
     ("tenants", "Whose agents, campaigns, numbers, trunks, people and calls it all is."),
     ("agents", "Who answers: names that LiveKit workers register under."),
     ("campaigns", "Who answers the numbers that belong to one, and how many calls at once."),
     ("phone-numbers", "Numbers; each exists once on the platform."),
     ("trunks", "How calls come from Twilio to LiveKit."),
+    ("calls", "Every ring and what became of it."),
+    ("leads", "Who called."),
+    ("tasks", "What is to be done about leads. A missed call makes one by itself."),
+    ("analytics", "What calls come to."),
+    ("events", "What changes, live."),
+    ("webhook-endpoints", "What changes, told to the tenant's own systems."),
     ("audit", "Who changed what."),
+    ("erasures", "Taking every trace of a caller out of a tenant's data."),
 ];
 
 /// Every route.
 pub fn routes() -> Vec<Route> {
     let all = [
+        auth::routes(),
+        users::routes(),
+        api_keys::routes(),
         tenants::routes(),
         agents::routes(),
         campaigns::routes(),
         numbers::routes(),
         trunks::routes(),
+        calls::routes(),
+        erasures::routes(),
+        leads::routes(),
+        tasks::routes(),
+        analytics::routes(),
+        events::routes(),
+        webhooks::routes(),
         audit::routes(),
     ];
     all.into_iter().flatten().collect()
@@ -77,6 +110,7 @@ async fn show_document() -> impl IntoResponse {
 pub fn router(app: &App) -> Router<App> {
     let router = route::router(app, routes())
         .route("/api/openapi.json", get(show_document))
+        .route("/api/docs", get(docs::show))
         .layer(from_fn(reply::not_modified))
         .layer(CompressionLayer::new());
     if app.api.cors_origins.is_empty() { router } else { router.layer(cors(&app.api.cors_origins)) }

@@ -27,7 +27,7 @@ pub fn document(routes: &[Route]) -> Value {
     }
     let tags: Vec<_> =
         super::TAGS.iter().map(|(name, says)| json!({"name": name, "description": says})).collect();
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Switchboard",
@@ -47,7 +47,48 @@ pub fn document(routes: &[Route]) -> Value {
                 "description": "An access token from `POST /api/v1/auth/login`, or an API key (`swb_…`).",
             }},
         },
-    })
+    });
+    call_views_by_their_name(&mut document);
+    document
+}
+
+/// What the code calls `AgentView` is to everybody else an `Agent`.
+fn call_views_by_their_name(document: &mut Value) {
+    let Some(Value::Object(schemas)) = document.pointer_mut(DEFINITIONS) else { return };
+    let plain = |name: &str| {
+        name.strip_suffix("View").map(ToOwned::to_owned).unwrap_or(name.replace("ViewPage", "Page"))
+    };
+    let taken: Vec<String> = schemas.keys().cloned().collect();
+    let called = |name: &str| Some(plain(name)).filter(|plain| plain == name || !taken.contains(plain));
+    let named = std::mem::take(schemas).into_iter().map(|(name, mut schema)| {
+        let name = called(&name).unwrap_or(name);
+        if let Some(title) = schema.get_mut("title") {
+            *title = json!(name);
+        }
+        (name, schema)
+    });
+    *schemas = named.collect();
+    name_references(document, &called);
+}
+
+fn name_references(value: &mut Value, called: &dyn Fn(&str) -> Option<String>) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| name_references(item, called)),
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let name =
+                    value.as_str().and_then(|path| path.rsplit_once('/')).map(|(_, name)| name.to_owned());
+                match name {
+                    Some(name) if key == "$ref" => {
+                        let name = called(&name).unwrap_or(name);
+                        *value = json!(format!("#{DEFINITIONS}/{name}"));
+                    }
+                    _ => name_references(value, called),
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 fn incoming() -> SchemaGenerator {
@@ -126,7 +167,7 @@ fn operation(route: &Route, made: &mut Schemas) -> Value {
         "tags": [doc.tag],
         "summary": doc.summary,
         "description": described(route),
-        "parameters": parameters(route, made),
+        "parameters": parameters(route),
         "responses": responses(route, made),
         "x-role": match route.access { Access::Public => Value::Null, Access::Needs(role) => json!(role) },
     });
@@ -154,14 +195,14 @@ fn described(route: &Route) -> String {
     [route.doc.description, &who].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
-fn parameters(route: &Route, made: &mut Schemas) -> Vec<Value> {
+fn parameters(route: &Route) -> Vec<Value> {
     let doc = &route.doc;
     let named = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let mut all: Vec<Value> = named
         .map(|name| json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}}))
         .collect();
     if let Some(query) = doc.query {
-        all.extend(query_parameters(query, made));
+        all.extend(query_parameters(query));
     }
     let header = |name: &str, required: bool, says: &str, example: &str| {
         json!({"name": name, "in": "header", "required": required, "schema": {"type": "string"},
@@ -184,10 +225,9 @@ fn parameters(route: &Route, made: &mut Schemas) -> Vec<Value> {
 }
 
 /// The fields of the query's type, each as a parameter.
-fn query_parameters(query: super::route::SchemaOf, made: &mut Schemas) -> Vec<Value> {
+fn query_parameters(query: super::route::SchemaOf) -> Vec<Value> {
     let mut generator = schema::inline().into_generator();
     let schema = query(&mut generator).to_value();
-    let _ = made;
     let required: Vec<&str> =
         schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let fields = schema["properties"].as_object().cloned().unwrap_or_default();
@@ -342,5 +382,82 @@ const fn kind(status: u16) -> &'static str {
         502 => "bad-gateway",
         503 => "busy",
         _ => "internal",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::path::Path;
+
+    use super::super::document;
+    use super::*;
+
+    /// The operations with where they stand.
+    fn operations() -> Vec<(String, Value)> {
+        let paths = document()["paths"].as_object().expect("paths");
+        let all = paths.iter().flat_map(|(path, item)| {
+            let item = item.as_object().expect("methods");
+            item.iter().map(move |(method, operation)| (format!("{method} {path}"), operation.clone()))
+        });
+        all.collect()
+    }
+
+    /// The examples of a content must be there and fit its schema.
+    fn check_examples(at: &str, content: &Value) {
+        for (media, content) in content.as_object().expect("contents") {
+            let mut schema = content["schema"].clone();
+            schema["components"] = document()["components"].clone();
+            let check = jsonschema::options().should_validate_formats(true).build(&schema);
+            let check = check.unwrap_or_else(|error| panic!("{at}: {error}"));
+            let example = &content["examples"]["example"]["value"];
+            assert!(!example.is_null(), "{at} {media} has no example");
+            let wrong: Vec<_> =
+                check.iter_errors(example).map(|e| format!("{}: {e}", e.instance_path())).collect();
+            assert!(wrong.is_empty(), "{at} {media}: the example does not fit: {wrong:#?}\n{example:#}");
+        }
+    }
+
+    #[test]
+    fn every_request_and_answer_has_an_example_that_fits() {
+        for (at, operation) in operations() {
+            if operation["requestBody"].is_object() {
+                check_examples(&at, &operation["requestBody"]["content"]);
+            }
+            for (status, answer) in operation["responses"].as_object().expect("answers") {
+                if answer["content"].is_object() {
+                    check_examples(&format!("{at} {status}"), &answer["content"]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_operation_has_a_name_of_its_own_a_group_and_an_answer() {
+        let mut names = HashSet::new();
+        let groups: HashSet<_> = super::super::TAGS.iter().map(|(name, _)| *name).collect();
+        for (at, operation) in operations() {
+            let name = operation["operationId"].as_str().expect("a name");
+            assert!(!name.is_empty() && names.insert(name.to_owned()), "{at}: {name:?}");
+            assert!(groups.contains(operation["tags"][0].as_str().expect("a group")), "{at}");
+            assert!(!operation["summary"].as_str().expect("a summary").is_empty(), "{at}");
+            let mut answers = operation["responses"].as_object().expect("answers").keys();
+            assert!(answers.any(|status| status.starts_with('2')), "{at}");
+        }
+    }
+
+    /// `UPDATE=1 cargo test --lib openapi` writes it.
+    #[test]
+    fn the_committed_copy_is_the_document() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/openapi.json");
+        let made = serde_json::to_string_pretty(document()).expect("JSON") + "\n";
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(&file, &made).expect("the copy can be written");
+        }
+        let kept = std::fs::read_to_string(&file).expect("docs/openapi.json");
+        assert!(
+            kept == made,
+            "docs/openapi.json is not the document: run `UPDATE=1 cargo test --lib openapi`"
+        );
     }
 }

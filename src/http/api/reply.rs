@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Request};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -22,6 +22,22 @@ pub fn tag(revision: i64) -> String {
 /// A thing with its version.
 pub struct Tagged<T>(pub i64, pub T);
 
+/// A thing with its version, around which more may have happened than the version tells of: whoever has the version
+/// still gets the thing.
+pub struct Eventful<T>(pub i64, pub T);
+
+/// Marks an answer that [`not_modified`] leaves alone.
+#[derive(Clone)]
+struct AlwaysWhole;
+
+impl<T: Serialize> IntoResponse for Eventful<T> {
+    fn into_response(self) -> Response {
+        let mut response = Tagged(self.0, self.1).into_response();
+        response.extensions_mut().insert(AlwaysWhole);
+        response
+    }
+}
+
 impl<T: Serialize> IntoResponse for Tagged<T> {
     fn into_response(self) -> Response {
         let mut response = Json(self.1).into_response();
@@ -30,6 +46,13 @@ impl<T: Serialize> IntoResponse for Tagged<T> {
         }
         response
     }
+}
+
+/// An answer with a secret in it, which nobody on the way may keep (RFC 9111 §5.2.2.5).
+pub fn not_stored(answer: impl IntoResponse) -> Response {
+    let mut response = answer.into_response();
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// A thing that also shows what is not its own, such as names of others: its revision alone does not say whether it looks
@@ -93,6 +116,9 @@ pub async fn not_modified(request: Request, next: Next) -> Response {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let has = request.headers().get(IF_NONE_MATCH).cloned();
     let mut response = next.run(request).await;
+    if response.extensions().get::<AlwaysWhole>().is_some() {
+        return response;
+    }
     let (Some(has), Some(etag)) = (has, response.headers().get(ETAG)) else { return response };
     let (has, etag) = (has.to_str().unwrap_or_default(), etag.to_str().unwrap_or_default());
     let same = |one: &str| one == "*" || one.trim_start_matches("W/") == etag;

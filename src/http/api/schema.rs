@@ -49,15 +49,28 @@ impl schemars::transform::Transform for NoOthers {
 
 /// The schema of `T` as it comes in, made once.
 pub fn of<T: JsonSchema + 'static>() -> Arc<Checked> {
-    static MADE: OnceLock<Mutex<HashMap<TypeId, Arc<Checked>>>> = OnceLock::new();
+    made::<T>(false)
+}
+
+/// The schema of a merge patch onto a `T`, made once.
+pub fn of_patch<T: JsonSchema + 'static>() -> Arc<Checked> {
+    made::<T>(true)
+}
+
+fn made<T: JsonSchema + 'static>(patch: bool) -> Arc<Checked> {
+    type Made = HashMap<(TypeId, bool), Arc<Checked>>;
+    static MADE: OnceLock<Mutex<Made>> = OnceLock::new();
     let made = MADE.get_or_init(Mutex::default);
     let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
-    made.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(Checked::new::<T>())).clone()
+    made.entry((TypeId::of::<T>(), patch)).or_insert_with(|| Arc::new(Checked::new::<T>(patch))).clone()
 }
 
 impl Checked {
-    fn new<T: JsonSchema>() -> Checked {
-        let schema = inline().into_generator().into_root_schema_for::<T>().to_value();
+    fn new<T: JsonSchema>(patch: bool) -> Checked {
+        let mut schema = inline().into_generator().into_root_schema_for::<T>().to_value();
+        if let Some(fields) = schema.as_object_mut().filter(|_| patch) {
+            for_patch(fields);
+        }
         let validator = jsonschema::options().should_validate_formats(true).build(&schema);
         let validator = validator
             .inspect_err(|error| tracing::error!(%error, "a schema cannot be used: its values go unchecked"))
@@ -81,6 +94,9 @@ impl Checked {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
                 let known = self.known_at(&at);
                 unexpected.iter().map(|name| (below(name), unknown(name, &known))).collect()
+            }
+            ValidationErrorKind::OneOfNotValid { context } if let Some(words) = all_words(context) => {
+                vec![(at, format!("must be one of {}", words.join(", ")))]
             }
             // A value or null: what the value's own schema says is what helps.
             ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
@@ -116,6 +132,15 @@ pub fn unknown(name: &str, known: &[String]) -> String {
         None if known.is_empty() => "is not known; nothing is expected here".to_owned(),
         None => format!("is not known; known are {}", known.join(", ")),
     }
+}
+
+/// The words of an enum, each of which has a description and so a schema of its own.
+fn all_words<'e>(forms: &'e [Vec<ValidationError<'static>>]) -> Option<Vec<&'e str>> {
+    let word = |error: &'e ValidationError<'static>| match error.kind() {
+        ValidationErrorKind::Constant { expected_value } => expected_value.as_str(),
+        _ => None,
+    };
+    forms.iter().map(|errors| errors.iter().find_map(word)).collect()
 }
 
 fn said(kind: &ValidationErrorKind, error: &ValidationError<'_>) -> String {

@@ -303,7 +303,7 @@ async fn a_number_moves_between_tenants_and_both_are_loaded_again() {
             1 created, 2 changed, 4 archived, 1 unchanged.
             "#);
         }
-        let changed = fresh.db.read(move |tx| changes::of_routing(tx, seen)).await.unwrap();
+        let changed = fresh.db.read(move |tx| changes::of_routing(tx, seen)).await.unwrap().changes;
         let tenants: Vec<_> = changed.iter().map(|change| change.subject.as_str()).collect();
         assert_eq!(tenants, ["acme", "other"]);
         // Back without a campaign: the other tenant's does not come along.
@@ -370,7 +370,7 @@ async fn whoever_follows_the_routing_is_woken() {
         assert!(notices.next_about("routing").await);
         let seen = fresh.db.read(changes::last).await.unwrap();
         fresh.apply(ACME).await;
-        assert!(fresh.db.read(move |tx| changes::of_routing(tx, seen)).await.unwrap().is_empty());
+        assert!(fresh.db.read(move |tx| changes::of_routing(tx, seen)).await.unwrap().changes.is_empty());
     }
 }
 

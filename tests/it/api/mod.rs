@@ -2,12 +2,22 @@
 //! body must fit.
 
 mod agents;
+mod api_keys;
 mod audit;
+mod auth;
 mod campaigns;
 mod configured;
+mod contract;
+mod erasures;
+mod leads;
 mod numbers;
+mod people;
+mod sessions;
+mod tasks;
 mod tenants;
+mod throttle;
 mod trunks;
+mod users;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -84,10 +94,6 @@ impl Api<'_> {
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Said {
         self.send(self.to("POST", path).json(body)).await
-    }
-
-    pub(crate) async fn put(&self, path: &str, body: &Value) -> Said {
-        self.send(self.to("PUT", path).json(body)).await
     }
 
     pub(crate) async fn patch(&self, path: &str, etag: &str, body: &Value) -> Said {

@@ -1,6 +1,7 @@
 //! The requests and answers of the Twirp calls that this fake knows.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::json::{Json, Object};
 use super::wire::{Dispatch, Participant, Room};
@@ -121,6 +122,61 @@ impl Request for OneDispatch {
 
     fn room(&self) -> &str {
         &self.room
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct TransferSipParticipant {
+    #[prost(string, tag = "1")]
+    pub participant_identity: String,
+    #[prost(string, tag = "2")]
+    pub room_name: String,
+    #[prost(string, tag = "3")]
+    pub transfer_to: String,
+    #[prost(bool, tag = "4")]
+    pub play_dialtone: bool,
+    #[prost(message, optional, tag = "6")]
+    pub ringing_timeout: Option<Span>,
+}
+
+/// protobuf's `Duration`.
+#[derive(Copy, Clone, PartialEq, prost::Message)]
+pub(super) struct Span {
+    #[prost(int64, tag = "1")]
+    pub seconds: i64,
+    #[prost(int32, tag = "2")]
+    pub nanos: i32,
+}
+
+impl TransferSipParticipant {
+    /// How long the other side may ring, if the request says it.
+    pub(super) fn ringing(&self) -> Option<Duration> {
+        let span = self.ringing_timeout?;
+        let seconds = Duration::from_secs(u64::try_from(span.seconds).ok()?);
+        Some(seconds + Duration::from_nanos(u64::try_from(span.nanos).ok()?))
+    }
+}
+
+impl Request for TransferSipParticipant {
+    fn from_json(fields: Fields<'_>) -> Self {
+        // As in `1.500s`.
+        let seconds =
+            fields.text("ringingTimeout").strip_suffix('s').and_then(|text| text.parse::<f64>().ok());
+        let ringing = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        Self {
+            participant_identity: fields.text("participantIdentity"),
+            room_name: fields.text("roomName"),
+            transfer_to: fields.text("transferTo"),
+            play_dialtone: fields.flag("playDialtone"),
+            ringing_timeout: ringing.map(|ringing| Span {
+                seconds: i64::try_from(ringing.as_secs()).unwrap_or(i64::MAX),
+                nanos: i32::try_from(ringing.subsec_nanos()).unwrap_or_default(),
+            }),
+        }
+    }
+
+    fn room(&self) -> &str {
+        &self.room_name
     }
 }
 

@@ -4,23 +4,30 @@ use axum::http::{HeaderMap, header};
 
 use super::twirp::Refusal;
 use crate::Credentials;
-use crate::token::{self, Grants, Refused};
+use crate::token::{self, Grants, Refused, SipGrants};
 
 /// What a request's token grants; without a token nothing.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Granted(Grants);
+pub(super) struct Granted {
+    video: Grants,
+    sip: SipGrants,
+}
 
 impl Granted {
     pub(super) fn create(&self) -> Result<(), Refusal> {
-        granted_if(self.0.room_create)
+        granted_if(self.video.room_create)
     }
 
     pub(super) fn list(&self) -> Result<(), Refusal> {
-        granted_if(self.0.room_list)
+        granted_if(self.video.room_list)
     }
 
     pub(super) fn manage(&self, room: &str) -> Result<(), Refusal> {
-        granted_if(self.0.room_admin && self.0.room == room)
+        granted_if(self.video.room_admin && self.video.room == room)
+    }
+
+    pub(super) fn call(&self) -> Result<(), Refusal> {
+        granted_if(self.sip.call)
     }
 }
 
@@ -48,6 +55,9 @@ pub(super) fn granted(
         }
         other => format!("invalid token: {token}, error: {other}"),
     })?;
-    let video = claims.get("video").cloned().unwrap_or_default();
-    Ok(Granted(serde_json::from_value(video).unwrap_or_default()))
+    let claim = |name: &str| claims.get(name).cloned().unwrap_or_default();
+    Ok(Granted {
+        video: serde_json::from_value(claim("video")).unwrap_or_default(),
+        sip: serde_json::from_value(claim("sip")).unwrap_or_default(),
+    })
 }

@@ -10,6 +10,7 @@ mod phone;
 mod room;
 mod tasks;
 mod timing;
+mod transfer;
 mod twirp;
 mod wire;
 mod worker;
@@ -27,6 +28,7 @@ pub use faults::{Call as SeenCall, CallFault, Fault, Faults, WebhookFault};
 pub use outbox::{Delivery, Outcome};
 pub use phone::{Call, End, Guest, Phone, Visit};
 pub use timing::Timing;
+pub use transfer::{Transfer, Transferred};
 pub use worker::{Agent, Behaviour, Worker};
 
 use crate::{Client, Credentials, Now};
@@ -187,6 +189,16 @@ impl Fake {
     /// Every dispatch ever made through the API, the oldest first.
     pub fn dispatches(&self) -> Vec<Dispatched> {
         self.world.look(|state| state.dispatched.clone())
+    }
+
+    /// What becomes of the next transfer that nothing was said of yet; one that nothing was said of is made.
+    pub fn next_transfer(&self, fare: Transfer) {
+        self.world.change(|state| state.transfers.push_back(fare));
+    }
+
+    /// Every transfer ever asked for of a caller who had been answered, the oldest first.
+    pub fn transfers(&self) -> Vec<Transferred> {
+        self.world.look(|state| state.transferred.clone())
     }
 
     /// Every call ever answered, the oldest first.

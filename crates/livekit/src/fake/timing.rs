@@ -32,6 +32,10 @@ pub struct Timing {
     pub empty: Duration,
     /// How long the dispatch calls look for a node that serves the room.
     pub no_answer: Duration,
+    /// From asking for a transfer to the answer of the other side. Not measured: people take seconds.
+    pub transfer: Duration,
+    /// From that answer to the caller's leg being gone; livekit-sip hangs up itself after 1 s.
+    pub transfer_bye: Duration,
     /// How often a room's participants are counted.
     pub counting: Duration,
     /// The waits between the deliveries of one webhook: one more delivery than waits.
@@ -57,6 +61,8 @@ impl Default for Timing {
             departure: ms(20_000),
             empty: ms(300_000),
             no_answer: ms(3_000),
+            transfer: ms(2_000),
+            transfer_bye: ms(500),
             counting: ms(5_000),
             retries: vec![ms(1_000), ms(2_000), ms(4_000), ms(8_000)],
             max_age: ms(30_000),
@@ -82,6 +88,8 @@ impl Timing {
             departure: scale(self.departure),
             empty: scale(self.empty),
             no_answer: scale(self.no_answer),
+            transfer: scale(self.transfer),
+            transfer_bye: scale(self.transfer_bye),
             counting: scale(self.counting),
             retries: self.retries.into_iter().map(scale).collect(),
             max_age: scale(self.max_age),

@@ -21,37 +21,55 @@ use super::calls::{
 use super::faults::{Call, CallFault};
 use super::json::{Json, Style};
 use super::room::{Room, RoomSetup};
+use super::transfer::transfer;
 use super::world::World;
 use super::{guard, wire};
 use crate::fields::Fields;
 
-/// A Twirp error: status, code and message.
+/// A Twirp error.
 #[derive(Clone, Debug)]
-pub(super) struct Refusal(u16, &'static str, String);
+pub(super) struct Refusal {
+    status: u16,
+    code: &'static str,
+    message: String,
+    meta: Option<Value>,
+}
 
 impl Refusal {
-    pub(super) fn unauthenticated() -> Self {
-        Self(401, "unauthenticated", "permissions denied".to_owned())
+    pub(super) fn new(status: u16, code: &'static str, message: String) -> Self {
+        Self { status, code, message, meta: None }
     }
 
-    fn not_found(what: &str) -> Self {
-        Self(404, "not_found", format!("twirp error unknown: {what}"))
+    /// With more, for programs.
+    pub(super) fn meta(self, meta: Value) -> Self {
+        Self { meta: Some(meta), ..self }
+    }
+
+    pub(super) fn unauthenticated() -> Self {
+        Self::new(401, "unauthenticated", "permissions denied".to_owned())
+    }
+
+    pub(super) fn not_found(what: &str) -> Self {
+        Self::new(404, "not_found", format!("twirp error unknown: {what}"))
     }
 
     fn no_response() -> Self {
-        Self(503, "unavailable", "twirp error unknown: no response from servers".to_owned())
+        Self::new(503, "unavailable", "twirp error unknown: no response from servers".to_owned())
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let body = json!({ "code": self.1, "msg": self.2 }).to_string();
-        let status = StatusCode::from_u16(self.0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+        let mut body = json!({ "code": self.code, "msg": self.message });
+        if let Some(meta) = self.meta {
+            body["meta"] = meta;
+        }
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
     }
 }
 
-type Outcome<T> = Result<T, Refusal>;
+pub(super) type Outcome<T> = Result<T, Refusal>;
 
 pub(super) fn router(world: Arc<World>) -> Router {
     Router::new()
@@ -118,7 +136,8 @@ async fn serve(incoming: Incoming) -> Response {
         ("livekit.AgentDispatchService", "CreateDispatch") => incoming.answer(create_dispatch).await,
         ("livekit.AgentDispatchService", "DeleteDispatch") => incoming.answer(delete_dispatch).await,
         ("livekit.AgentDispatchService", "ListDispatch") => incoming.answer(list_dispatch).await,
-        ("livekit.RoomService" | "livekit.AgentDispatchService", method) => {
+        ("livekit.SIP", "TransferSIPParticipant") => incoming.answer(transfer).await,
+        ("livekit.RoomService" | "livekit.AgentDispatchService" | "livekit.SIP", method) => {
             let path = format!("/twirp/{}/{method}", incoming.service);
             bad_route(&Method::POST, &path, &format!("no handler for path {path:?}"))
         }
@@ -143,7 +162,7 @@ impl Incoming {
         match &fault {
             Some((CallFault::FailsBefore, _)) => return self.note(call, failed().into_response()),
             Some((CallFault::TooMany, _)) => {
-                let refusal = Refusal(429, "resource_exhausted", "too many requests".to_owned());
+                let refusal = Refusal::new(429, "resource_exhausted", "too many requests".to_owned());
                 return self.note(call, refusal.into_response());
             }
             Some((CallFault::Delayed(time), _)) => sleep(*time).await,
@@ -164,7 +183,8 @@ impl Incoming {
     }
 
     fn read<R: Request>(&self) -> Outcome<R> {
-        let malformed = |sort| Refusal(400, "malformed", format!("the {sort} request could not be decoded"));
+        let malformed =
+            |sort| Refusal::new(400, "malformed", format!("the {sort} request could not be decoded"));
         if self.is_json {
             let value: Value = serde_json::from_slice(&self.body).map_err(|_| malformed("json"))?;
             Fields::of(&value).map(R::from_json).ok_or_else(|| malformed("json"))
@@ -191,7 +211,7 @@ impl Incoming {
 }
 
 fn failed() -> Refusal {
-    Refusal(503, "unavailable", "made to fail".to_owned())
+    Refusal::new(503, "unavailable", "made to fail".to_owned())
 }
 
 async fn create_room(world: Arc<World>, grants: guard::Granted, request: CreateRoom) -> Outcome<wire::Room> {

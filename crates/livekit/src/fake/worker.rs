@@ -124,7 +124,14 @@ pub(super) struct Shared {
 struct Job {
     agent: Agent,
     is_over: bool,
+    orders: Orders,
+}
+
+/// What a test may order an agent to do at any time.
+#[derive(Clone, Default)]
+struct Orders {
     killed: CancellationToken,
+    goodbye: CancellationToken,
 }
 
 impl Shared {
@@ -196,14 +203,23 @@ impl Worker {
     /// Its process is killed with all its agents. LiveKit notices those late: `CONNECTION_TIMEOUT`.
     pub fn kill(&self) {
         self.stop();
-        self.shared.jobs().iter().for_each(|job| job.killed.cancel());
+        self.shared.jobs().iter().for_each(|job| job.orders.killed.cancel());
     }
 
     /// The process of its agent in that room is killed; false if it has none there.
     pub fn kill_agent(&self, room: &str) -> bool {
+        self.order(room, |orders| orders.killed.cancel())
+    }
+
+    /// Its agent in that room leaves; false if it has none there.
+    pub fn say_goodbye(&self, room: &str) -> bool {
+        self.order(room, |orders| orders.goodbye.cancel())
+    }
+
+    fn order(&self, room: &str, order: impl FnOnce(&Orders)) -> bool {
         let jobs = self.shared.jobs();
         let job = jobs.iter().rev().find(|job| !job.is_over && job.agent.room == room);
-        job.inspect(|job| job.killed.cancel()).is_some()
+        job.inspect(|job| order(&job.orders)).is_some()
     }
 
     /// Its agents that are in a room now.
@@ -308,16 +324,16 @@ struct Launch {
 impl Launch {
     async fn run(self) {
         sleep(self.world.timing.selection).await;
-        let Some((worker, agent, killed)) = self.take() else {
+        let Some((worker, agent, orders)) = self.take() else {
             tracing::debug!(room = self.dispatch.room, "no workers with sufficient capacity");
             return;
         };
-        let life = Life { world: Arc::clone(&self.world), worker, agent, killed, deleted: self.deleted };
+        let life = Life { world: Arc::clone(&self.world), worker, agent, orders, deleted: self.deleted };
         life.live().await;
     }
 
     /// The worker with the fewest jobs that takes one more, if any.
-    fn take(&self) -> Option<(Arc<Shared>, Agent, CancellationToken)> {
+    fn take(&self) -> Option<(Arc<Shared>, Agent, Orders)> {
         self.world.change(|state| {
             let fit =
                 |worker: &&Arc<Shared>| worker.name == self.dispatch.agent_name && worker.takes_one_more();
@@ -332,9 +348,9 @@ impl Launch {
                 attributes: self.dispatch.attributes.clone().into_iter().collect(),
                 is_present: false,
             };
-            let killed = CancellationToken::new();
-            worker.jobs().push(Job { agent: agent.clone(), is_over: false, killed: killed.clone() });
-            let taken = (Arc::clone(worker), agent, killed);
+            let orders = Orders::default();
+            worker.jobs().push(Job { agent: agent.clone(), is_over: false, orders: orders.clone() });
+            let taken = (Arc::clone(worker), agent, orders);
             self.note_job(state, &taken.0.id, &taken.1);
             Some(taken)
         })
@@ -370,7 +386,7 @@ struct Life {
     world: Arc<World>,
     worker: Arc<Shared>,
     agent: Agent,
-    killed: CancellationToken,
+    orders: Orders,
     deleted: CancellationToken,
 }
 
@@ -401,7 +417,8 @@ impl Life {
         tokio::select! {
             () = joins => {}
             () = self.deleted.cancelled() => return None,
-            () = self.killed.cancelled() => return None,
+            () = self.orders.killed.cancelled() => return None,
+            () = self.orders.goodbye.cancelled() => return None,
         }
         let newcomer = Newcomer::agent(&self.agent.identity, &self.worker.name);
         self.world.join(&self.agent.room, newcomer, RoomSetup::default())
@@ -432,7 +449,8 @@ impl Life {
                 Ending::Leaves => self.world.leave(seat, Reason::ClientInitiated),
                 Ending::DeletesRoom => drop(self.world.delete_room(&seat.room)),
             },
-            () = self.killed.cancelled() => self.vanish(seat).await,
+            () = self.orders.goodbye.cancelled() => self.world.leave(seat, Reason::ClientInitiated),
+            () = self.orders.killed.cancelled() => self.vanish(seat).await,
             () = self.deleted.cancelled() => self.has_to_go(seat).await,
         }
     }

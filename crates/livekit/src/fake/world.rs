@@ -1,7 +1,7 @@
 //! Everything the fake knows, and the changes to it: rooms come and go, people join and leave. Each change
 //! queues its webhooks under the lock, so that a room's events are in the order of what happened.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
@@ -12,6 +12,7 @@ use super::outbox::Outbox;
 use super::room::{Member, Newcomer, Reason, Room, RoomSetup};
 use super::tasks::Tasks;
 use super::timing::Timing;
+use super::transfer::{Transfer, Transferred};
 use super::worker::Shared as WorkerShared;
 use super::{Answered, Dispatched};
 use crate::{Credentials, Kind, Now, TrackKind};
@@ -34,6 +35,9 @@ pub(super) struct State {
     pub(super) workers: Vec<Arc<WorkerShared>>,
     pub(super) dispatched: Vec<Dispatched>,
     pub(super) calls: Vec<Answered>,
+    /// What becomes of the next transfers.
+    pub(super) transfers: VecDeque<Transfer>,
+    pub(super) transferred: Vec<Transferred>,
     /// When the list of running agents was last begun to be made.
     pub(super) agents_listed_at: Option<Instant>,
 }
@@ -50,6 +54,17 @@ pub(super) struct Seat {
 }
 
 impl Seat {
+    fn of(room: &Room, member: &Member) -> Self {
+        Self {
+            room: room.name().to_owned(),
+            room_sid: room.sid().to_owned(),
+            sid: member.sid().to_owned(),
+            identity: member.identity().to_owned(),
+            hears: member.hears.subscribe(),
+            gone: member.gone.subscribe(),
+        }
+    }
+
     /// Waits until its holder is out of the room.
     pub(super) async fn left(&self) -> Reason {
         let mut gone = self.gone.clone();
@@ -142,14 +157,7 @@ impl World {
             let member = Member::new(newcomer, now);
             member.hears.send_replace(room.members.iter().any(Member::publishes_a_voice));
             self.tell(room.name(), &room.participant_event("participant_joined", &member, now));
-            let seat = Seat {
-                room: room.name().to_owned(),
-                room_sid: room.sid().to_owned(),
-                sid: member.sid().to_owned(),
-                identity: member.identity().to_owned(),
-                hears: member.hears.subscribe(),
-                gone: member.gone.subscribe(),
-            };
+            let seat = Seat::of(room, &member);
             room.comings += u32::from(!member.is_dependent());
             room.members.push(member);
             Some(seat)
@@ -194,6 +202,15 @@ impl World {
                 member.set_attribute(name, value);
             }
         });
+    }
+
+    /// Where somebody of this identity sits.
+    pub(super) fn seat(&self, room: &str, identity: &str) -> Option<Seat> {
+        self.look(|state| {
+            let room = state.rooms.get(room)?;
+            let member = room.members.iter().find(|member| member.identity() == identity)?;
+            Some(Seat::of(room, member))
+        })
     }
 
     /// The attributes of the holder of a seat.

@@ -287,3 +287,16 @@ async fn a_removed_agent_leaves_the_caller_in_silence() {
     assert_eq!(left.disconnect_reason.as_deref(), Some("PARTICIPANT_REMOVED"));
     assert_eq!(phone.end(), None);
 }
+
+#[tokio::test]
+async fn an_agent_that_is_told_to_says_goodbye() {
+    let setup = Setup::quick().await;
+    let worker = setup.lk.worker("sales", Behaviour::answers());
+    let phone = setup.ringing().await;
+    assert!(!worker.say_goodbye(phone.room()), "nobody is there");
+    setup.dispatch("sales", phone.room()).await;
+    assert!(phone.answered().await);
+    assert!(worker.say_goodbye(phone.room()));
+    let left = setup.hook.hears("participant_left agent").await.participant.expect("an agent");
+    assert_eq!((left.disconnect_reason.as_deref(), phone.end()), (Some("CLIENT_INITIATED"), None));
+}

@@ -3,6 +3,7 @@
 mod agents;
 mod api;
 mod phones;
+mod transfers;
 mod webhooks;
 
 use std::collections::VecDeque;
