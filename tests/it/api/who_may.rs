@@ -144,7 +144,7 @@ fn table() -> Vec<Row> {
         row("hangUpCall", One(Kind::Call), 200, none()),
         // It rings: only what was answered can be transferred.
         row("transferCall", One(Kind::Call), 409, json!({"to": "+14155550199"})),
-        row("analyseCalls", All, 200, none()),
+        row("getCallAnalytics", All, 200, none()),
         row("streamEvents", All, 200, none()),
         row("listLeads", All, 200, none()),
         row("exportLeads", All, 200, none()),
