@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::auth::Auth;
 use crate::call::attend::Timing;
 use crate::call::fact::Fact;
-use crate::call::routing::Routing;
+use crate::call::routing::{Routing, TenantRouting};
 use crate::clock::{Clock, Timestamp};
 use crate::db::changes::Position;
 use crate::db::{self, Db};
@@ -100,6 +100,7 @@ pub struct Project {
 struct Inner {
     parts: Parts,
     routing: RwLock<Arc<Routing>>,
+    reloading: tokio::sync::Mutex<()>,
     me: String,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -126,6 +127,7 @@ impl App {
         App(Arc::new(Inner {
             parts,
             routing,
+            reloading: tokio::sync::Mutex::new(()),
             me,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -152,11 +154,12 @@ impl App {
     /// # Errors
     /// When the database does not answer.
     pub async fn reload_routing(&self, tenants: Vec<TenantId>) -> db::Result<()> {
+        // One at a time: of two, the one that loaded earlier must not put its older rules in place later.
+        let _turn = self.0.reloading.lock().await;
         let mut loaded = Vec::with_capacity(tenants.len());
         for tenant in tenants {
-            let id = tenant.clone();
-            let rules = self.db.report(move |tx| db::routing::load(tx, Some(&id))).await?;
-            loaded.push((tenant, rules.into_iter().next()));
+            let rules = self.rules(tenant.clone()).await?;
+            loaded.push((tenant, rules));
         }
         // Under the lock, so that of two who change it at once neither undoes the other.
         let mut routing = self.0.routing.write().unwrap_or_else(PoisonError::into_inner);
@@ -181,6 +184,17 @@ impl App {
     /// Returns once somebody said that webhooks are due.
     pub(crate) async fn until_webhooks_due(&self) {
         self.0.webhooks_due.notified().await;
+    }
+
+    /// A tenant's rules as they are now. Long reports must not keep a change waiting; only for a tenant that has more
+    /// than can be read in a request's time is its turn among them waited for.
+    async fn rules(&self, tenant: TenantId) -> db::Result<Option<TenantRouting>> {
+        let load = move |tx: &mut db::Tx<'_>| db::routing::load(tx, Some(&tenant));
+        let loaded = match self.db.read(load.clone()).await {
+            Err(db::Error::TooSlow) => self.db.report(load).await,
+            loaded => loaded,
+        };
+        Ok(loaded?.into_iter().next())
     }
 
     /// This process, among replicas.

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::call::attend::{self, Attempt, Next, Timing};
+use crate::call::attend::{self, Attempt, Attendance, Next, Timing};
 use crate::call::decide::{self, Decision, InUse, Verdict};
 use crate::call::evidence::Act;
 use crate::call::fact::{Fact, Keys, Ring, Room, What};
@@ -12,7 +12,7 @@ use crate::call::{Call, Outcome, Status, told};
 use crate::clock::Timestamp;
 use crate::db::changes::{self, Kind};
 use crate::db::jobs::{self, Held, Name, Plan};
-use crate::db::{self, Tx, calls, facts, leads};
+use crate::db::{self, Tx, calls, facts, leads, tasks};
 use crate::events;
 use crate::ids::{CallId, TenantId};
 
@@ -97,8 +97,14 @@ pub fn act(tx: &mut Tx<'_>, call: &mut Call, act: Act, with: &Hearing<'_>) -> db
 }
 
 /// Saves what was done to get an agent onto a call.
-pub fn attended(tx: &mut Tx<'_>, call: &mut Call, with: &Hearing<'_>) -> db::Result<()> {
+pub fn attended(
+    tx: &mut Tx<'_>,
+    call: &mut Call,
+    what: impl FnOnce(&mut Attendance),
+    with: &Hearing<'_>,
+) -> db::Result<()> {
     let before = Before::of(call);
+    what(&mut call.attendance);
     save(tx, call, &before, None, with)
 }
 
@@ -115,7 +121,7 @@ fn ring_or_leave(
     calls::hold_names(tx, &fact.project, &names(fact, ring))?;
     let found = calls::find(tx, &fact.project, &ring.keys, fact.room.as_ref(), ring.asked)?;
     let Some(id) = found else { return start(tx, fact, ring, body, with) };
-    let Some(call) = calls::locked(tx, &id)? else { return Ok(Heard::Before) };
+    let Some(call) = calls::locked(tx, &id)?.filter(takes_facts) else { return Ok(Heard::Before) };
     if ring.asked && differs(&call, ring, with.routing) {
         return Ok(Heard::Differs(id));
     }
@@ -178,7 +184,7 @@ fn start(tx: &mut Tx<'_>, fact: &Fact, ring: &Ring, body: &str, with: &Hearing<'
         None => note_change(tx, None, &call, with)?,
     }
     if !call.is_open() {
-        finish_lead(tx, &call, with)?;
+        finish_lead(tx, None, &call, with)?;
     }
     let job =
         if plan == Plan::Never { None } else { jobs::plan(tx, job(&call.id), plan, with.holder, with.now)? };
@@ -198,22 +204,29 @@ fn in_calls(
     body: &str,
     with: &Hearing<'_>,
 ) -> db::Result<Heard> {
-    if !facts::record(tx, fact, ids.first(), body, with.now)? {
+    let mut held = Vec::with_capacity(ids.len());
+    for id in &ids {
+        held.extend(calls::locked(tx, id)?.filter(takes_facts));
+    }
+    if held.is_empty() && !ids.is_empty() {
         return Ok(Heard::Before);
     }
-    if ids.is_empty() {
+    if !facts::record(tx, fact, held.first().map(|call| &call.id), body, with.now)? {
+        return Ok(Heard::Before);
+    }
+    if held.is_empty() {
         return Ok(Heard::Kept { afterwards: is_afterwards(tx, fact)? });
     }
     if fact.what == What::Noted {
         return Ok(Heard::Kept { afterwards: false });
     }
-    let mut touched = Vec::with_capacity(ids.len());
-    for id in ids {
-        if let Some(call) = calls::locked(tx, &id)? {
-            touched.push(fold(tx, call, fact, with)?);
-        }
-    }
-    Ok(Heard::Calls(touched))
+    let touched: db::Result<_> = held.into_iter().map(|call| fold(tx, call, fact, with)).collect();
+    Ok(Heard::Calls(touched?))
+}
+
+/// What is told of a call after it was erased would bring back what was erased.
+fn takes_facts(call: &Call) -> bool {
+    call.notes.erased_at.is_none()
 }
 
 /// Whether somebody came into a room whose call is over and where no other is open.
@@ -320,14 +333,22 @@ fn was_to_be_answered(call: &Call) -> bool {
 /// What a call was before a change, as far as others can see it.
 struct Before {
     outcome: Outcome,
+    place: (Option<String>, Option<String>, Option<String>),
     open: bool,
     answered: bool,
 }
 
+/// What else is shown of a call and may change: its agent, its room, its name.
+fn place(call: &Call) -> (Option<&str>, Option<&str>, Option<&str>) {
+    (call.agent(), call.room(), call.ring.keys.call.as_deref())
+}
+
 impl Before {
     fn of(call: &Call) -> Before {
+        let (agent, room, name) = place(call);
         Before {
             outcome: call.outcome.clone(),
+            place: (agent.map(Into::into), room.map(Into::into), name.map(Into::into)),
             open: call.is_open(),
             answered: call.outcome.answered_at.is_some(),
         }
@@ -341,17 +362,22 @@ fn save(
     told: Option<&Keys>,
     with: &Hearing<'_>,
 ) -> db::Result<()> {
-    let changed = before.outcome != call.outcome;
+    let (agent, room, name) = &before.place;
+    let same_place = place(call) == (agent.as_deref(), room.as_deref(), name.as_deref());
+    let changed = before.outcome != call.outcome || !same_place;
     if changed {
         call.revision += 1;
     }
     call.updated_at = with.now;
     calls::update(tx, call, told)?;
+    if before.outcome.rang_at != call.outcome.rang_at && !call.notes.tags.is_empty() {
+        calls::retime_tags(tx, call)?;
+    }
     if !changed {
         return Ok(());
     }
     note_change(tx, Some(&before.outcome), call, with)?;
-    if call.is_open() { Ok(()) } else { finish_lead(tx, call, with) }
+    if call.is_open() { Ok(()) } else { finish_lead(tx, Some(&before.outcome), call, with) }
 }
 
 fn tenant(call: &Call) -> Option<&TenantId> {
@@ -363,12 +389,18 @@ fn note_change(tx: &mut Tx<'_>, before: Option<&Outcome>, call: &Call, with: &He
     changes::note(tx, Kind::Call, tenant(call), (&call.id, call.revision, words.as_str()), with.now)
 }
 
-fn finish_lead(tx: &mut Tx<'_>, call: &Call, with: &Hearing<'_>) -> db::Result<()> {
+/// The end of a call is its lead's too: a caller who was missed is to be called back.
+fn finish_lead(tx: &mut Tx<'_>, before: Option<&Outcome>, call: &Call, with: &Hearing<'_>) -> db::Result<()> {
     let Some(lead) = &call.lead else { return Ok(()) };
     let status = if call.outcome.status == Status::Completed { "completed" } else { "missed" };
     if let Some(revision) = leads::finish(tx, lead, &call.id, status, with.now)? {
         let what = (lead, revision, events::LEAD_UPDATED);
         changes::note(tx, Kind::Lead, tenant(call), what, with.now)?;
     }
-    Ok(())
+    let was_missed = before.is_some_and(|before| before.status == Status::Missed);
+    match call.outcome.status {
+        Status::Missed if !was_missed => tasks::call_back(tx, call, with.now),
+        Status::Completed if was_missed => tasks::not_missed(tx, call, with.now),
+        _ => Ok(()),
+    }
 }

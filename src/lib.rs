@@ -4,6 +4,7 @@
 //! [`http`] are the doors, [`live`] and [`outgoing`] tell others what changes, [`db`] keeps everything, [`commands`] is
 //! what a person types.
 
+pub mod analytics;
 pub mod app;
 pub mod audit;
 pub mod auth;
@@ -13,6 +14,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod db;
+pub mod erase;
 pub mod events;
 pub mod hear;
 pub mod http;
@@ -23,4 +25,5 @@ pub mod metrics;
 pub mod outgoing;
 pub mod phone;
 pub mod routing_file;
+pub mod tenancy;
 pub mod views;

@@ -1,10 +1,11 @@
 //! Calls as the outside reads them: the command line's `--json` and the API show the same fields, named as the
 //! user names them.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::call::attend::Closed;
 use crate::call::decide::{Decision, Step, Verdict};
+use crate::call::notes::Analysis;
 use crate::call::timeline::{self, Moment};
 use crate::call::{Call, EndReason, EndedBy, Status};
 use crate::clock::Timestamp;
@@ -13,7 +14,7 @@ use crate::ids::{AgentId, CallId, CampaignId, LeadId, NumberId, TenantId};
 use crate::phone::E164;
 
 /// A call: the user's `CallLog`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CallView {
     /// Ours, `call_…`.
@@ -50,6 +51,16 @@ pub struct CallView {
     pub answered_at: Option<Timestamp>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// What somebody wrote about it.
+    pub note: Option<String>,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// What came of it, in the tenant's own words.
+    pub outcome: Option<String>,
+    /// What an agent found out about it.
+    pub analysis: Option<Analysis>,
+    /// When everything personal was erased from it.
+    pub erased_at: Option<Timestamp>,
     /// Raised by every change that can be seen here.
     pub revision: i64,
     /// When we first heard of it, on our clock.
@@ -61,7 +72,7 @@ pub struct CallView {
 }
 
 /// What the user keeps with a call. The keys are those of the webhooks.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[expect(missing_docs, reason = "the field names are the user's own and say what they hold")]
 pub struct CallMetadata {
     pub call_type: &'static str,
@@ -69,6 +80,23 @@ pub struct CallMetadata {
     pub phone_number_id: Option<NumberId>,
     pub tenant_id: Option<TenantId>,
     pub campaign_id: Option<CampaignId>,
+}
+
+impl CallMetadata {
+    pub(crate) fn new(
+        trunk: Option<String>,
+        number: Option<NumberId>,
+        tenant: Option<TenantId>,
+        campaign: Option<CampaignId>,
+    ) -> CallMetadata {
+        CallMetadata {
+            call_type: "inbound",
+            trunk_id: trunk.filter(|trunk| !trunk.is_empty()),
+            phone_number_id: number,
+            tenant_id: tenant,
+            campaign_id: campaign,
+        }
+    }
 }
 
 impl CallView {
@@ -89,7 +117,7 @@ impl CallView {
             campaign_id: campaign_id.clone(),
             tenant_id: tenant_id.clone(),
             number_id: number_id.clone(),
-            agent_name: agent(call).map(ToOwned::to_owned),
+            agent_name: call.agent().map(ToOwned::to_owned),
             status: outcome.status,
             end_reason: outcome.end_reason,
             ended_by: outcome.end_reason.map(EndReason::ended_by),
@@ -97,16 +125,15 @@ impl CallView {
             rang_at: outcome.rang_at,
             answered_at: outcome.answered_at,
             ended_at: outcome.ended_at,
+            note: call.notes.note.clone(),
+            tags: call.notes.tags.clone(),
+            outcome: call.notes.outcome.clone(),
+            analysis: call.notes.analysis.clone(),
+            erased_at: call.notes.erased_at,
             revision: call.revision,
             created_at: call.created_at,
             updated_at: call.updated_at,
-            metadata: CallMetadata {
-                call_type: "inbound",
-                trunk_id: call.ring.trunk.clone().filter(|trunk| !trunk.is_empty()),
-                phone_number_id: number_id,
-                tenant_id,
-                campaign_id,
-            },
+            metadata: CallMetadata::new(call.ring.trunk.clone(), number_id, tenant_id, campaign_id),
         }
     }
 }
@@ -140,7 +167,7 @@ impl CallView {
             events::CALL_RINGING => Some(CallView {
                 status: Status::Ringing,
                 answered_at: None,
-                agent_name: decided_agent(call).map(ToOwned::to_owned),
+                agent_name: call.decided_agent().map(ToOwned::to_owned),
                 ..open
             }),
             events::CALL_ANSWERED => {
@@ -164,24 +191,8 @@ fn called(call: &Call) -> String {
     known.map_or_else(|| call.ring.called.clone(), ToString::to_string)
 }
 
-/// The last agent whose worker took the call, as a stand-in may have it by now; else the one that was decided on.
-fn agent(call: &Call) -> Option<&str> {
-    let came = call.attendance.attempts.iter().rev().find(|attempt| {
-        attempt.taken_at.is_some() && attempt.closed.is_none_or(|(_, why)| why == Closed::AgentLeft)
-    });
-    came.map(|attempt| attempt.agent.as_str()).or_else(|| decided_agent(call))
-}
-
-/// The agent that was decided on.
-fn decided_agent(call: &Call) -> Option<&str> {
-    match call.decision.as_ref().map(|decision| &decision.verdict) {
-        Some(Verdict::Answer { agent, .. }) => Some(agent),
-        _ => None,
-    }
-}
-
 /// A decision with its receipt.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DecisionView {
     /// `answer` or `reject`.
@@ -250,7 +261,7 @@ impl DecisionView {
 }
 
 /// One call in full: its fields, its receipt and its story.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 pub struct CallDetail {
     /// The fields.
     #[serde(flatten)]

@@ -10,6 +10,11 @@ alter table platform_trunks add column revision bigint not null default 1;
 -- The trunk that outbound calls of the campaign go out on.
 alter table campaigns add column sip_trunk_id text;
 
+-- A tenant may have a hundred thousand numbers: they are listed newest first, and by campaign.
+drop index phone_numbers_tenant;
+create index phone_numbers_listed on phone_numbers (tenant_id, created_at, id);
+create index phone_numbers_campaign on phone_numbers (campaign_id, number) where archived_at is null;
+
 -- ---------------------------------------------------------------------------------------------- people and keys
 
 create table users (
@@ -131,8 +136,25 @@ create table audit (
 );
 create index audit_tenant on audit (tenant_id, id);
 create index audit_subject on audit (subject_id, id);
-create index audit_actor on audit (actor_id, id);
+create index audit_actor on audit (actor_id, id) where actor_id is not null;
 create index audit_request on audit (request_id) where request_id is not null;
+
+-- An update may blank what is personal in an entry, say that it did, and nothing else.
+create function audit_refuses() returns trigger language plpgsql as $$
+begin
+    raise exception 'the audit is append-only: an entry can only be blanked';
+end
+$$;
+create trigger audit_is_kept before delete on audit for each row execute function audit_refuses();
+create trigger audit_is_not_emptied before truncate on audit for each statement execute function audit_refuses();
+create trigger audit_is_not_rewritten before update on audit for each row
+when (new.erased_at is null or new.id <> old.id or new.at <> old.at
+    or new.tenant_id is distinct from old.tenant_id or new.actor_kind <> old.actor_kind
+    or new.actor_id is distinct from old.actor_id or new.action <> old.action
+    or new.subject_kind <> old.subject_kind or new.subject_id <> old.subject_id
+    or new.request_id is distinct from old.request_id or (old.before is null and new.before is not null)
+    or (old.after is null and new.after is not null) or (old.address is null and new.address is not null))
+execute function audit_refuses();
 
 -- ---------------------------------------------------------------------------------------------- calls and leads
 
@@ -144,8 +166,45 @@ alter table calls add column outcome text;
 alter table calls add column analysis text;
 alter table calls add column erased_at bigint;
 
+-- Lists of calls go by (rang_at, id), newest first. A ring pays for the two indexes by time and for the small one of
+-- open calls; everything else that a list may begin with is written once, when the call ends. A list by any of it is
+-- the open calls that fit, and then the ended ones.
+drop index calls_tenant;
+drop index calls_open_tenant;
+-- The planner takes a range of times for narrow and its rows for neighbours, and would go through all calls by time to
+-- find the few of one campaign. By an expression that only what goes by time has, it cannot.
+create index calls_time on calls ((rang_at + 0), id);
+create index calls_time_tenant on calls (tenant_id, (rang_at + 0), id);
+create index calls_open_tenant on calls (tenant_id, rang_at, id) where ended_at is null;
+create index calls_number on calls (number_id, rang_at, id) where ended_at is not null;
+create index calls_called on calls (called, tenant_id, rang_at, id) where ended_at is not null;
+create index calls_caller on calls (caller, tenant_id, rang_at, id) where ended_at is not null;
+create index calls_campaign on calls (campaign_id, rang_at, id) where ended_at is not null;
+create index calls_lead on calls (lead_id, rang_at, id) where ended_at is not null;
+create index calls_agent on calls (tenant_id, agent, rang_at, id) where ended_at is not null;
+create index calls_status on calls (tenant_id, status, rang_at, id) where ended_at is not null;
+create index calls_end_reason on calls (tenant_id, end_reason, rang_at, id) where ended_at is not null;
+-- Everything that analytics add up, so that they need not look at the calls themselves; also what makes it theirs: a
+-- call has an end reason when it has ended.
+create index calls_figures on calls (tenant_id, (rang_at + 0))
+    include (rang_at, end_reason, answered_at, duration, decided_at, number_id, campaign_id, agent)
+    where end_reason is not null;
+
+-- The tags of calls, in the order of lists. A call without a tenant may have some too.
+create table call_tags (
+    call_id text not null,
+    tag text not null,
+    tenant_id text,
+    rang_at bigint not null,
+    primary key (call_id, tag)
+);
+create index call_tags_tag on call_tags (tag, tenant_id, rang_at, call_id);
+
 alter table leads add column merged_into text;
 alter table leads add column erased_at bigint;
+create index leads_campaign on leads (campaign_id, id) where campaign_id is not null;
+create index leads_number on leads (tenant_id, phone_number);
+create index leads_merged on leads (merged_into) where merged_into is not null;
 
 create table lead_notes (
     id text primary key,
@@ -156,6 +215,7 @@ create table lead_notes (
     created_at bigint not null
 );
 create index lead_notes_lead on lead_notes (lead_id, id);
+create index lead_notes_tenant on lead_notes (tenant_id, id);
 
 create table tasks (
     id text primary key,

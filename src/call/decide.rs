@@ -1,5 +1,6 @@
 //! Who answers: `(ring, routing, in use, now) → Decision`, with the receipt that explains it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
@@ -54,7 +55,7 @@ pub enum Verdict {
 }
 
 /// One step of the receipt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// Which step.
     pub step: StepName,
@@ -65,7 +66,7 @@ pub struct Step {
 }
 
 /// The steps, in the order they are taken.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names are the words of the receipt")]
 pub enum StepName {
@@ -92,7 +93,7 @@ impl StepName {
 }
 
 /// What came of a step.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepOutcome {
     /// It lets the call pass.

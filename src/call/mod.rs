@@ -8,6 +8,7 @@ pub mod decide;
 pub mod evidence;
 pub mod fact;
 pub mod ledger;
+pub mod notes;
 pub mod reasons;
 pub mod routing;
 pub mod timeline;
@@ -19,12 +20,13 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::ids::{CallId, LeadId};
+use crate::ids::{CallId, LeadId, TenantId};
 
-use attend::Attendance;
-use decide::Decision;
+use attend::{Attendance, Closed};
+use decide::{Decision, Verdict};
 use evidence::Evidence;
 use fact::Ring;
+use notes::Notes;
 pub use reasons::{EndReason, EndedBy, Status};
 
 /// One ring and everything that became of it.
@@ -44,6 +46,8 @@ pub struct Call {
     pub attendance: Attendance,
     /// The caller's record, when there is one.
     pub lead: Option<LeadId>,
+    /// What people and agents added to it.
+    pub notes: Notes,
     /// What follows from all of the above.
     pub outcome: Outcome,
     /// Raised by every change that somebody outside can see.
@@ -85,6 +89,7 @@ impl Call {
             decision: None,
             attendance: Attendance::default(),
             lead: None,
+            notes: Notes::default(),
             outcome,
             revision: 1,
             created_at: now,
@@ -100,5 +105,26 @@ impl Call {
     /// The room's name, once one is known.
     pub fn room(&self) -> Option<&str> {
         self.evidence.room.as_deref()
+    }
+
+    /// Whose call it is; none when nobody has the number.
+    pub fn tenant(&self) -> Option<&TenantId> {
+        self.decision.as_ref().and_then(|decision| decision.tenant.as_ref())
+    }
+
+    /// The last agent whose worker took the call, as a stand-in may have it by now; else the one that was decided on.
+    pub fn agent(&self) -> Option<&str> {
+        let came = self.attendance.attempts.iter().rev().find(|attempt| {
+            attempt.taken_at.is_some() && attempt.closed.is_none_or(|(_, why)| why == Closed::AgentLeft)
+        });
+        came.map(|attempt| attempt.agent.as_str()).or_else(|| self.decided_agent())
+    }
+
+    /// The agent that was decided on.
+    pub fn decided_agent(&self) -> Option<&str> {
+        match self.decision.as_ref().map(|decision| &decision.verdict) {
+            Some(Verdict::Answer { agent, .. }) => Some(agent),
+            _ => None,
+        }
     }
 }

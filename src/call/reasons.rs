@@ -1,5 +1,9 @@
 //! The closed table of how a call can end.
 
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// Where a call stands.
@@ -76,6 +80,14 @@ impl EndedBy {
             EndedBy::Platform => "platform",
         }
     }
+
+    /// Everybody who can.
+    pub const ALL: [EndedBy; 4] = [EndedBy::Caller, EndedBy::Agent, EndedBy::Us, EndedBy::Platform];
+
+    /// The one with this word.
+    pub fn parse(word: &str) -> Option<EndedBy> {
+        EndedBy::ALL.into_iter().find(|by| by.as_str() == word)
+    }
 }
 
 macro_rules! end_reasons {
@@ -147,6 +159,51 @@ impl EndReason {
     pub fn parse(word: &str) -> Option<EndReason> {
         EndReason::ALL.iter().copied().find(|reason| reason.as_str() == word)
     }
+}
+
+/// A word that the table does not have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown word {0}")]
+pub struct UnknownWord(String);
+
+macro_rules! words {
+    ($($type:ident $all:expr, $says:expr;)+) => {$(
+        impl FromStr for $type {
+            type Err = UnknownWord;
+
+            fn from_str(word: &str) -> Result<$type, UnknownWord> {
+                $type::parse(word).ok_or_else(|| UnknownWord(word.to_owned()))
+            }
+        }
+
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                let words: Vec<_> = $all.iter().map(|one| one.as_str()).collect();
+                json_schema!({"type": "string", "enum": words, "description": $says})
+            }
+        }
+    )+};
+}
+
+words! {
+    Status Status::ALL, "Where a call stands.";
+    EndedBy EndedBy::ALL, "Who ended a call.";
+    EndReason EndReason::ALL, described();
+}
+
+/// Every reason with its sentence.
+fn described() -> String {
+    let one = |reason: &EndReason| format!("`{}`: {}", reason.as_str(), reason.describe());
+    let all: Vec<_> = EndReason::ALL.iter().map(one).collect();
+    format!("Why a call ended. {}.", all.join("; "))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A call's story in words: the same for the command line, the API and the dashboard.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::clock::Timestamp;
@@ -11,7 +12,7 @@ use super::fact::{GuestKind, Why};
 use super::{Call, EndReason};
 
 /// One moment of a call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Moment {
     /// When: the platform's time for what it told, ours for what we did.
     pub at: Timestamp,

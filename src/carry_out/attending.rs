@@ -274,11 +274,7 @@ impl Seen<'_> {
 
     /// Notes what was done, if the job is still ours; facts that came meanwhile are in the call after this.
     async fn note(&mut self, what: impl FnOnce(&mut Attendance) + Send + 'static) -> Result<(), Stop> {
-        self.change(move |tx, call, with| {
-            what(&mut call.attendance);
-            hear::attended(tx, call, with)
-        })
-        .await
+        self.change(move |tx, call, with| hear::attended(tx, call, what, with)).await
     }
 
     async fn change<T: Send + 'static>(

@@ -81,8 +81,8 @@ async fn list(db: &Db, filter: Filter, limit: i64, context: &Context) -> anyhow:
 
 /// Calls, newest first.
 pub async fn listed(db: &Db, filter: Filter, limit: i64) -> anyhow::Result<Vec<CallView>> {
-    let found: db::Result<Vec<Call>> = db.report(move |tx| calls::list(tx, &filter, limit)).await;
-    Ok(found.context("reading the calls")?.iter().map(CallView::of).collect())
+    let found: db::Result<_> = db.report(move |tx| calls::list(tx, &filter, None, limit)).await;
+    found.context("reading the calls")
 }
 
 async fn show(db: &Db, id: &str, context: &Context) -> anyhow::Result<Ended> {
@@ -109,10 +109,11 @@ fn beginning(tx: &mut db::Tx<'_>, given: &str) -> db::Result<Vec<Call>> {
         if let Some(call) = calls::by_id(tx, &CallId::from(id.clone()))? {
             return Ok(vec![call]);
         }
-        // Ids are small letters and digits, so `~` comes after every one that begins with this.
-        let filter = Filter { before: Some(CallId::from(format!("{id}~"))), ..Filter::default() };
-        let mut found = calls::list(tx, &filter, 2)?;
-        found.retain(|call| call.id.starts_with(&id));
+        let ids = calls::beginning(tx, &id, 2)?;
+        let mut found = Vec::with_capacity(ids.len());
+        for id in &ids {
+            found.extend(calls::by_id(tx, id)?);
+        }
         if !found.is_empty() {
             return Ok(found);
         }

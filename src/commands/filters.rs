@@ -97,7 +97,7 @@ impl Filters {
             caller: number(&self.caller),
             called: number(&self.number),
             since: self.since.map(|since| since.time(now)),
-            before: None,
+            ..Filter::default()
         })
     }
 }
@@ -137,12 +137,18 @@ pub(super) fn takes(filter: &Filter, call: &Call) -> bool {
     }
     let view = CallView::of(call);
     is(&filter.tenant, view.tenant_id.as_ref())
+        && is(&filter.number, view.number_id.as_ref())
+        && is(&filter.called, Some(&view.to_number))
         && is(&filter.campaign, view.campaign_id.as_ref())
+        && is(&filter.agent, view.agent_name.as_ref())
+        && is(&filter.caller, Some(&view.phone_number))
         && is(&filter.status, Some(&view.status))
         && is(&filter.end_reason, view.end_reason.as_ref())
-        && is(&filter.caller, Some(&view.phone_number))
-        && is(&filter.called, Some(&view.to_number))
+        && is(&filter.lead, view.lead_id.as_ref())
+        && filter.tag.as_ref().is_none_or(|tag| view.tags.contains(tag))
+        && filter.live.is_none_or(|live| live == view.ended_at.is_none())
         && filter.since.is_none_or(|since| view.rang_at >= since)
+        && filter.until.is_none_or(|until| view.rang_at < until)
 }
 
 #[cfg(test)]

@@ -33,10 +33,10 @@ impl Follower {
     pub async fn begin(db: &Db, filter: Filter, limit: i64) -> anyhow::Result<(Follower, Vec<CallView>)> {
         let with = filter.clone();
         let read: db::Result<_> =
-            db.report(move |tx| Ok((changes::last(tx)?, calls::list(tx, &with, limit)?))).await;
-        let (seen, now) = read.context("reading the calls")?;
-        let views = now.iter().rev().map(CallView::of).collect();
-        Ok((Follower { db: db.clone(), filter, seen }, views))
+            db.report(move |tx| Ok((changes::last(tx)?, calls::list(tx, &with, None, limit)?))).await;
+        let (seen, mut now) = read.context("reading the calls")?;
+        now.reverse();
+        Ok((Follower { db: db.clone(), filter, seen }, now))
     }
 
     /// The calls that have changed since, each once, in the order of their last changes.

@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::events;
 use crate::ids::TenantId;
 
-use super::{Engine, Result, Row, Sql, Tx};
+use super::{Engine, Json, Result, Row, Sql, Tx};
 
 /// The form of the changes written now; raised when a reader must tell old from new.
 const VERSION: i64 = 1;
@@ -195,6 +195,30 @@ pub fn note_call_and_lead<'n>(
             &lead.events,
         ],
     )?;
+    Ok(())
+}
+
+/// Notes changes of many things of one kind, each an id and its revision after the change, which mean nothing to the
+/// outside.
+pub fn note_many(
+    tx: &mut Tx<'_>,
+    kind: Kind,
+    tenant: Option<&TenantId>,
+    changed: &[(String, i64)],
+    now: Timestamp,
+) -> Result<()> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let sql = Sql {
+        sqlite: "insert into changes (tenant_id, kind, version, changed_at, subject, revision)
+                 select $1, $2, $3, $4, value ->> 0, value ->> 1 from json_each($5)",
+        postgres: "insert into changes (tenant_id, kind, version, changed_at, subject, revision)
+                   select $1, $2, $3, $4, value ->> 0, cast(value ->> 1 as bigint)
+                   from json_array_elements(cast(cast($5 as text) as json)) as each (value)",
+    };
+    tx.noted_change = true;
+    tx.execute(sql, &[&tenant, &kind.as_str(), &VERSION, &now, &Json(changed)])?;
     Ok(())
 }
 

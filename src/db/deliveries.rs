@@ -1,7 +1,8 @@
 //! Deliveries: one event for one endpoint, what came of each try, and what is on the way. How they are claimed and
 //! finished is in [`super::sending`].
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::events;
@@ -11,8 +12,9 @@ use super::endpoints::{Endpoint, Status as EndpointStatus};
 use super::{Error, Result, Row, Sql, Tx};
 
 /// Where a delivery stands.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "DeliveryStatus")]
 pub enum Status {
     /// It is yet to arrive.
     Pending,
@@ -45,8 +47,9 @@ impl Status {
 }
 
 /// One event for one endpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "WebhookDelivery")]
 pub struct Delivery {
     /// Ours, `dlv_…`.
     pub id: DeliveryId,
@@ -80,8 +83,9 @@ pub struct Delivery {
 }
 
 /// One try.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "WebhookTry")]
 pub struct Attempt {
     /// The first is 1.
     pub attempt: i64,

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::events;
@@ -18,8 +19,9 @@ pub const MOST: i64 = 100;
 pub const BOTH_SECRETS: Duration = Duration::from_secs(24 * 3600);
 
 /// Whether an endpoint is told of anything.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "EndpointStatus")]
 pub enum Status {
     /// It is.
     Enabled,
@@ -46,8 +48,9 @@ impl Status {
 }
 
 /// An endpoint as everybody who may see it sees it: without its secrets.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "WebhookEndpoint")]
 pub struct Endpoint {
     /// Ours, `whe_…`.
     pub id: EndpointId,

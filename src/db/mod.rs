@@ -8,6 +8,7 @@
 //! of many rows at once. Its body is best a named function, so that its error type is known.
 
 pub mod access;
+pub mod analytics;
 pub mod api_keys;
 pub mod audit;
 pub mod calls;
@@ -16,6 +17,7 @@ mod column;
 pub mod configuration;
 pub mod deliveries;
 pub mod endpoints;
+pub mod erasing;
 mod error;
 pub mod facts;
 pub mod idempotency;
@@ -36,6 +38,7 @@ pub mod shown;
 pub mod sign_ins;
 mod sql;
 mod sqlite;
+pub mod tasks;
 #[cfg(test)]
 mod tests;
 pub mod tls;

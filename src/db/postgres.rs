@@ -53,9 +53,9 @@ impl Connector {
         let idle = millis.saturating_mul(2).clamp(10_000, i32::MAX as u128);
         client.batch_execute(&format!(
             "set statement_timeout = {millis}; set idle_in_transaction_session_timeout = {idle};
-             set enable_seqscan = {0}; set jit = {0};
+             {}
              select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'",
-            if reads == Reads::ByIndex { "off" } else { "on" },
+            if reads == Reads::ByIndex { BY_INDEX } else { "" },
         ))?;
         Ok(client)
     }
@@ -84,10 +84,15 @@ impl Connector {
     }
 }
 
+/// What [`Reads::ByIndex`] tells the planner.
+pub(super) const BY_INDEX: &str = "set enable_seqscan = off; set enable_bitmapscan = off; set jit = off;
+             set plan_cache_mode = force_generic_plan;";
+
 /// How a connection's statements find their rows.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
 pub(super) enum Reads {
-    /// By an index, always: a statement prepared while its table was empty would go through all of it for ever. What
+    /// By an index and in its order, always: a statement prepared while its table was empty would go through all of
+    /// it for ever, and one planned for a value that is common would go through everything for one that is not. What
     /// has no index then looks so dear to the planner that it would be compiled first, for longer than it runs: it is not.
     ByIndex,
     /// As the planner thinks best.

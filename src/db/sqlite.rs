@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::notice::{Notice, Notifier};
@@ -126,6 +127,9 @@ pub(super) fn connect(path: &Path, role: Role) -> Result<Connection> {
         i32::from(role == Role::Reader)
     ))?;
     c.progress_handler(10_000, Some(out_of_time))?;
+    // Its own `lower` knows ASCII only.
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    c.create_scalar_function("fold", 1, flags, |args| args.get::<String>(0).map(|text| text.to_lowercase()))?;
     Ok(c)
 }
 

@@ -211,9 +211,9 @@ impl TestApp {
 
     /// Every call, oldest first.
     pub(crate) async fn calls(&self) -> Vec<switchboard::call::Call> {
-        let read = self.app.db.read(|tx| db::calls::list(tx, &db::calls::Filter::default(), 1000));
+        let read = self.app.db.read(|tx| db::calls::newest(tx, 1000));
         let mut calls = read.await.expect("the calls can be read");
-        calls.reverse();
+        calls.sort_by(|a, b| a.id.cmp(&b.id));
         calls
     }
 

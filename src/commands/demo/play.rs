@@ -89,7 +89,7 @@ pub(super) async fn all(
 }
 
 async fn ledger(db: &Db) -> anyhow::Result<Vec<Call>> {
-    let read: db::Result<_> = db.report(|tx| calls::list(tx, &calls::Filter::default(), 200)).await;
+    let read: db::Result<_> = db.report(|tx| calls::newest(tx, 200)).await;
     read.context("reading the ledger")
 }
 

@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use percent_encoding::percent_decode_str;
 
 use crate::app::App;
 use crate::audit::{Actor, ActorKind};
@@ -124,6 +125,9 @@ pub async fn require(
     mut request: Request,
     next: Next,
 ) -> Response {
+    if !is_readable(request.uri().path()) {
+        return Problem::NotFound("address").into_response();
+    }
     let address = Address::of(&app, request.extensions(), request.headers());
     let bearer = bearer(request.headers()).map(ToOwned::to_owned);
     let principal = match (access, bearer) {
@@ -155,6 +159,11 @@ pub async fn require(
     };
     state.write(response.headers_mut());
     response
+}
+
+/// What is no text cannot name anything, and a NUL cannot be looked for in a database.
+fn is_readable(path: &str) -> bool {
+    percent_decode_str(path).decode_utf8().is_ok_and(|path| !path.contains('\0'))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

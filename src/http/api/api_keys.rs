@@ -38,7 +38,7 @@ pub(super) fn routes() -> Vec<Route> {
             .named("createApiKey", "api-keys", "Create an API key")
             .says("The key is shown in this answer only: we keep no more than a hash of it.")
             .needs(Role::Owner)
-            .creates::<ApiKeyNew, NewKeyView>("The key."),
+            .creates::<ApiKeyCreate, CreatedKeyView>("The key."),
         Route::get(one, show)
             .named("getApiKey", "api-keys", "Show an API key")
             .needs(Role::Owner)
@@ -90,7 +90,7 @@ pub struct ApiKeyView {
 /// A key to be made.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct ApiKeyNew {
+struct ApiKeyCreate {
     /// Whose; only needed from the platform's own people. Left out by its admins: the platform's, for all tenants.
     #[serde(default)]
     tenant_id: Option<TenantId>,
@@ -119,8 +119,8 @@ struct ApiKeyWrite {
 /// A key that was just made.
 #[derive(Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "NewApiKey")]
-struct NewKeyView {
+#[schemars(rename = "CreatedApiKey")]
+struct CreatedKeyView {
     #[serde(flatten)]
     about: ApiKeyView,
     /// Send it as `Authorization: Bearer swb_…`. Shown this once: null when the same create comes again.
@@ -189,7 +189,7 @@ async fn create(
     State(app): State<App>,
     who: Who,
     once: Once,
-    Body { value: written, digest }: Body<ApiKeyNew>,
+    Body { value: written, digest }: Body<ApiKeyCreate>,
 ) -> Result<Response, Problem> {
     let tenant = tenant_of(&who, &written)?;
     is_ahead(written.expires_at, app.clock.now())?;
@@ -215,9 +215,9 @@ async fn create(
         api_keys::insert(tx, &row, &keys::hash(&key), now)?;
         let about = ApiKeyView::of(&found(tx, &by, &row.id)?);
         note(tx, &by, "api_key.created", (None, Some(&about)), now)?;
-        let again = NewKeyView { about: about.clone(), key: None };
+        let again = CreatedKeyView { about: about.clone(), key: None };
         let location = format!("/api/v1/api-keys/{}", about.id);
-        let made = Created::new(location, about.revision, NewKeyView { about, key: Some(key) });
+        let made = Created::new(location, about.revision, CreatedKeyView { about, key: Some(key) });
         Ok(Created { again: Some(again), ..made })
     });
     Ok(not_stored(made.await?))
@@ -280,7 +280,7 @@ fn found(tx: &mut Tx<'_>, who: &Who, id: &ApiKeyId) -> Result<Stored<ApiKey>, Pr
 }
 
 /// Whose a new key is, if they may have it.
-fn tenant_of(who: &Who, written: &ApiKeyNew) -> Result<Option<TenantId>, Problem> {
+fn tenant_of(who: &Who, written: &ApiKeyCreate) -> Result<Option<TenantId>, Problem> {
     if who.tenant.is_none() && written.tenant_id.is_none() {
         return match who.role {
             Role::Admin => Ok(None),
@@ -344,9 +344,9 @@ impl Example for ApiKeyView {
     }
 }
 
-impl Example for ApiKeyNew {
-    fn example() -> ApiKeyNew {
-        ApiKeyNew {
+impl Example for ApiKeyCreate {
+    fn example() -> ApiKeyCreate {
+        ApiKeyCreate {
             tenant_id: Some(ids::TENANT.into()),
             name: "Reports".to_owned(),
             role: Role::Viewer,
@@ -355,9 +355,9 @@ impl Example for ApiKeyNew {
     }
 }
 
-impl Example for NewKeyView {
-    fn example() -> NewKeyView {
-        NewKeyView {
+impl Example for CreatedKeyView {
+    fn example() -> CreatedKeyView {
+        CreatedKeyView {
             about: ApiKeyView::example(),
             key: Some("swb_k3Jd9xQz7Yw2Lm4Tn8Vb6Rc1Ps5Hg0Fa3De9Ku7Xj2o".to_owned()),
         }

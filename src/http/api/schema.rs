@@ -10,7 +10,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value};
 
-use crate::routing_file::nearest;
+use crate::tenancy::values::nearest;
 
 /// A type's schema, and what checks values against it.
 pub struct Checked {
@@ -194,6 +194,7 @@ fn a_type(name: &str) -> &'static str {
 /// The same schema for a merge patch (RFC 7396): no field need be there, and null takes one back to its default.
 pub fn for_patch(schema: &mut Map<String, Value>) {
     schema.remove("required");
+    schema.entry("additionalProperties").or_insert(false.into());
     let Some(Value::Object(properties)) = schema.get_mut("properties") else { return };
     for property in properties.values_mut() {
         let Some(property) = property.as_object_mut() else { continue };

@@ -46,7 +46,7 @@ pub(super) fn routes() -> Vec<Route> {
             )
             .needs(Role::Owner)
             .fails(StatusCode::CONFLICT, "The address is taken.")
-            .creates::<UserNew, NewUserView>("The user, with the password if it was made here."),
+            .creates::<UserCreate, CreatedUserView>("The user, with the password if it was made here."),
         Route::get(one, show)
             .named("getUser", "users", "Show a user")
             .needs(Role::Owner)
@@ -75,7 +75,7 @@ pub(super) fn routes() -> Vec<Route> {
 /// A user to be made.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct UserNew {
+struct UserCreate {
     /// Whose; only needed from the platform's own people. Left out by them: the platform's, and the role is `admin`.
     #[serde(default)]
     tenant_id: Option<TenantId>,
@@ -116,8 +116,8 @@ struct UserWrite {
 /// A user who was just made.
 #[derive(Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "NewUser")]
-struct NewUserView {
+#[schemars(rename = "CreatedUser")]
+struct CreatedUserView {
     #[serde(flatten)]
     user: UserView,
     /// The password, if it was made here. Shown this once: null when the same create comes again.
@@ -170,12 +170,12 @@ async fn create(
     State(app): State<App>,
     who: Who,
     once: Once,
-    Body { value: written, .. }: Body<UserNew>,
+    Body { value: written, .. }: Body<UserCreate>,
 ) -> Result<Response, Problem> {
     let tenant = tenant_of(&who, &written)?;
     may_give(&who, written.role)?;
     let digest = digest(&written)?;
-    let UserNew { email, name, role, password: given, .. } = written;
+    let UserCreate { email, name, role, password: given, .. } = written;
     if let Some(given) = &given {
         given.check(&email).map_err(|why| Problem::invalid("/password", why))?;
     }
@@ -186,9 +186,9 @@ async fn create(
     let made = idempotency::create(&app, &who, (once, digest), move |tx, now| {
         let user = people::add(tx, acting(&by, now), &new, &hash)?;
         let user = UserView::of(&user);
-        let again = NewUserView { user: user.clone(), password: None };
+        let again = CreatedUserView { user: user.clone(), password: None };
         let location = format!("/api/v1/users/{}", user.id);
-        let made = Created::new(location, user.revision, NewUserView { user, password: shown.clone() });
+        let made = Created::new(location, user.revision, CreatedUserView { user, password: shown.clone() });
         Ok(Created { again: Some(again), ..made })
     });
     Ok(not_stored(made.await?))
@@ -281,7 +281,7 @@ fn may_reset(tx: &mut Tx<'_>, who: &Who, id: &UserId) -> Result<Stored<User>, Pr
 }
 
 /// Whose a new user is. The platform's own people may also make one of their own.
-fn tenant_of(who: &Who, written: &UserNew) -> Result<Option<TenantId>, Problem> {
+fn tenant_of(who: &Who, written: &UserCreate) -> Result<Option<TenantId>, Problem> {
     if who.tenant.is_none() && written.tenant_id.is_none() {
         return Ok(None);
     }
@@ -309,8 +309,8 @@ fn acting(who: &Who, now: Timestamp) -> By<'_> {
 }
 
 /// What tells this create from another one. Not the password: what is kept of it must be hard to guess from.
-fn digest(written: &UserNew) -> Result<String, Problem> {
-    let told = json!({"user": UserNew { password: None, ..written.clone() }, "password": written.password.is_some()});
+fn digest(written: &UserCreate) -> Result<String, Problem> {
+    let told = json!({"user": UserCreate { password: None, ..written.clone() }, "password": written.password.is_some()});
     Ok(hex::encode(Sha256::digest(serde_json::to_vec(&told).map_err(anyhow::Error::from)?)))
 }
 
@@ -353,9 +353,9 @@ impl Example for UserView {
     }
 }
 
-impl Example for UserNew {
-    fn example() -> UserNew {
-        UserNew {
+impl Example for UserCreate {
+    fn example() -> UserCreate {
+        UserCreate {
             tenant_id: Some(ids::TENANT.into()),
             email: "ada@example.com".to_owned(),
             name: "Ada Lovelace".to_owned(),
@@ -365,9 +365,9 @@ impl Example for UserNew {
     }
 }
 
-impl Example for NewUserView {
-    fn example() -> NewUserView {
-        NewUserView { user: UserView::example(), password: Some(NewPassword::example().password) }
+impl Example for CreatedUserView {
+    fn example() -> CreatedUserView {
+        CreatedUserView { user: UserView::example(), password: Some(NewPassword::example().password) }
     }
 }
 

@@ -61,7 +61,9 @@ impl Process {
 
     /// Starts it, and awaits that it listens.
     pub(crate) async fn start(&mut self) {
-        let process = self.command(&["serve", "--json"]).stderr(Stdio::piped()).spawn();
+        let mut command = self.command(&["serve", "--json"]);
+        // Where the first start prints a password.
+        let process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut process = process.expect("the program starts");
         let log = process.stderr.take().expect("piped");
         let url = tokio::task::spawn_blocking(move || listening(log)).await.expect("it was read");
