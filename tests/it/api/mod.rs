@@ -2,7 +2,10 @@
 //! body must fit.
 
 mod agents;
+mod analytics;
+mod calls;
 mod contract;
+mod export;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
