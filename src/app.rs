@@ -13,13 +13,16 @@ use tokio_util::task::TaskTracker;
 use crate::auth::Auth;
 use crate::call::attend::Timing;
 use crate::call::fact::Fact;
-use crate::call::routing::Routing;
+use crate::call::routing::{Routing, TenantRouting};
 use crate::clock::{Clock, Timestamp};
+use crate::db::changes::Position;
 use crate::db::{self, Db};
 use crate::hear::{self, Heard, Hearing};
 use crate::http::api::rate;
 use crate::ids::TenantId;
+use crate::live::Live;
 use crate::metrics::Metrics;
+use crate::outgoing;
 
 /// Jobs of other replicas and of crashed ones are looked for this often.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -51,10 +54,12 @@ pub struct Parts {
     pub api: Api,
     /// Tells who asks.
     pub auth: Auth,
+    /// Where webhooks may be sent, and how long things may take.
+    pub outgoing: outgoing::Settings,
     /// Who has which number.
     pub routing: Routing,
     /// The newest change that `routing` has.
-    pub routing_seen: i64,
+    pub routing_seen: Position,
     /// What is counted.
     pub metrics: Metrics,
 }
@@ -95,11 +100,14 @@ pub struct Project {
 struct Inner {
     parts: Parts,
     routing: RwLock<Arc<Routing>>,
+    reloading: tokio::sync::Mutex<()>,
     me: String,
     stop: CancellationToken,
     tasks: TaskTracker,
     wake: Notify,
     wakes_at: AtomicI64,
+    live: Live,
+    webhooks_due: Notify,
 }
 
 impl std::ops::Deref for App {
@@ -115,14 +123,18 @@ impl App {
     pub fn new(mut parts: Parts) -> App {
         let routing = RwLock::new(Arc::new(std::mem::take(&mut parts.routing)));
         let me = crate::ids::new("proc", parts.clock.now());
+        let live = Live::new(parts.db.clone(), parts.metrics.clone());
         App(Arc::new(Inner {
             parts,
             routing,
+            reloading: tokio::sync::Mutex::new(()),
             me,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             wake: Notify::new(),
             wakes_at: AtomicI64::new(i64::MAX),
+            live,
+            webhooks_due: Notify::new(),
         }))
     }
 
@@ -142,11 +154,12 @@ impl App {
     /// # Errors
     /// When the database does not answer.
     pub async fn reload_routing(&self, tenants: Vec<TenantId>) -> db::Result<()> {
+        // One at a time: of two, the one that loaded earlier must not put its older rules in place later.
+        let _turn = self.0.reloading.lock().await;
         let mut loaded = Vec::with_capacity(tenants.len());
         for tenant in tenants {
-            let id = tenant.clone();
-            let rules = self.db.report(move |tx| db::routing::load(tx, Some(&id))).await?;
-            loaded.push((tenant, rules.into_iter().next()));
+            let rules = self.rules(tenant.clone()).await?;
+            loaded.push((tenant, rules));
         }
         // Under the lock, so that of two who change it at once neither undoes the other.
         let mut routing = self.0.routing.write().unwrap_or_else(PoisonError::into_inner);
@@ -156,6 +169,32 @@ impl App {
         }
         *routing = Arc::new(next);
         Ok(())
+    }
+
+    /// What changes, as it is committed.
+    pub fn live(&self) -> &Live {
+        &self.0.live
+    }
+
+    /// Webhooks are due: this process need not wait until it looks by itself.
+    pub fn webhooks_due(&self) {
+        self.0.webhooks_due.notify_one();
+    }
+
+    /// Returns once somebody said that webhooks are due.
+    pub(crate) async fn until_webhooks_due(&self) {
+        self.0.webhooks_due.notified().await;
+    }
+
+    /// A tenant's rules as they are now. Long reports must not keep a change waiting; only for a tenant that has more
+    /// than can be read in a request's time is its turn among them waited for.
+    async fn rules(&self, tenant: TenantId) -> db::Result<Option<TenantRouting>> {
+        let load = move |tx: &mut db::Tx<'_>| db::routing::load(tx, Some(&tenant));
+        let loaded = match self.db.read(load.clone()).await {
+            Err(db::Error::TooSlow) => self.db.report(load).await,
+            loaded => loaded,
+        };
+        Ok(loaded?.into_iter().next())
     }
 
     /// This process, among replicas.

@@ -41,6 +41,15 @@ pub enum ActorKind {
 }
 
 impl ActorKind {
+    /// All of them.
+    pub const ALL: [ActorKind; 5] =
+        [ActorKind::User, ActorKind::Key, ActorKind::CommandLine, ActorKind::Apply, ActorKind::System];
+
+    /// The kind with this word.
+    pub fn parse(word: &str) -> Option<ActorKind> {
+        ActorKind::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// The word on the wire and in the database.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -96,5 +105,5 @@ pub struct Entry<'e> {
 
 /// Notes a change, in its transaction.
 pub fn note(tx: &mut Tx<'_>, actor: &Actor, entry: Entry<'_>, now: Timestamp) -> db::Result<()> {
-    db::audit::insert(tx, actor, &[entry], now)
+    db::audit::insert(tx, actor, [entry], now)
 }

@@ -8,11 +8,12 @@ use crate::call::decide::{self, Decision, InUse, Verdict};
 use crate::call::evidence::Act;
 use crate::call::fact::{Fact, Keys, Ring, Room, What};
 use crate::call::routing::Routing;
-use crate::call::{Call, Outcome, Status};
+use crate::call::{Call, Outcome, Status, told};
 use crate::clock::Timestamp;
 use crate::db::changes::{self, Kind};
 use crate::db::jobs::{self, Held, Name, Plan};
-use crate::db::{self, Tx, calls, facts, leads};
+use crate::db::{self, Tx, calls, facts, leads, tasks};
+use crate::events;
 use crate::ids::{CallId, TenantId};
 
 /// The job that sees a call through: there is one for every call that is not over and done with.
@@ -120,7 +121,7 @@ fn ring_or_leave(
     calls::hold_names(tx, &fact.project, &names(fact, ring))?;
     let found = calls::find(tx, &fact.project, &ring.keys, fact.room.as_ref(), ring.asked)?;
     let Some(id) = found else { return start(tx, fact, ring, body, with) };
-    let Some(call) = calls::locked(tx, &id)? else { return Ok(Heard::Before) };
+    let Some(call) = calls::locked(tx, &id)?.filter(takes_facts) else { return Ok(Heard::Before) };
     if ring.asked && differs(&call, ring, with.routing) {
         return Ok(Heard::Differs(id));
     }
@@ -175,13 +176,15 @@ fn start(tx: &mut Tx<'_>, fact: &Fact, ring: &Ring, body: &str, with: &Hearing<'
     calls::insert(tx, &call)?;
     match &lead {
         Some((id, revision)) => {
-            let (told, lead) = ((call.id.as_str(), call.revision), (id.as_str(), *revision));
-            changes::note_call_and_lead(tx, tenant(&call), told, lead, with.now)?;
+            let rang = told::words(None, &call).join(" ");
+            let word = if *revision == 1 { events::LEAD_CREATED } else { events::LEAD_UPDATED };
+            let (rang, lead) = ((&call.id, call.revision, rang.as_str()), (id, *revision, word));
+            changes::note_call_and_lead(tx, tenant(&call), rang, lead, with.now)?;
         }
-        None => note_change(tx, &call, with)?,
+        None => note_change(tx, None, &call, with)?,
     }
     if !call.is_open() {
-        finish_lead(tx, &call, with)?;
+        finish_lead(tx, None, &call, with)?;
     }
     let job =
         if plan == Plan::Never { None } else { jobs::plan(tx, job(&call.id), plan, with.holder, with.now)? };
@@ -201,22 +204,29 @@ fn in_calls(
     body: &str,
     with: &Hearing<'_>,
 ) -> db::Result<Heard> {
-    if !facts::record(tx, fact, ids.first(), body, with.now)? {
+    let mut held = Vec::with_capacity(ids.len());
+    for id in &ids {
+        held.extend(calls::locked(tx, id)?.filter(takes_facts));
+    }
+    if held.is_empty() && !ids.is_empty() {
         return Ok(Heard::Before);
     }
-    if ids.is_empty() {
+    if !facts::record(tx, fact, held.first().map(|call| &call.id), body, with.now)? {
+        return Ok(Heard::Before);
+    }
+    if held.is_empty() {
         return Ok(Heard::Kept { afterwards: is_afterwards(tx, fact)? });
     }
     if fact.what == What::Noted {
         return Ok(Heard::Kept { afterwards: false });
     }
-    let mut touched = Vec::with_capacity(ids.len());
-    for id in ids {
-        if let Some(call) = calls::locked(tx, &id)? {
-            touched.push(fold(tx, call, fact, with)?);
-        }
-    }
-    Ok(Heard::Calls(touched))
+    let touched: db::Result<_> = held.into_iter().map(|call| fold(tx, call, fact, with)).collect();
+    Ok(Heard::Calls(touched?))
+}
+
+/// What is told of a call after it was erased would bring back what was erased.
+fn takes_facts(call: &Call) -> bool {
+    call.notes.erased_at.is_none()
 }
 
 /// Whether somebody came into a room whose call is over and where no other is open.
@@ -387,23 +397,31 @@ fn save(
     if !changed {
         return Ok(());
     }
-    note_change(tx, call, with)?;
-    if call.is_open() { Ok(()) } else { finish_lead(tx, call, with) }
+    note_change(tx, Some(&before.outcome), call, with)?;
+    if call.is_open() { Ok(()) } else { finish_lead(tx, Some(&before.outcome), call, with) }
 }
 
 fn tenant(call: &Call) -> Option<&TenantId> {
     call.decision.as_ref().and_then(|decision| decision.tenant.as_ref())
 }
 
-fn note_change(tx: &mut Tx<'_>, call: &Call, with: &Hearing<'_>) -> db::Result<()> {
-    changes::note(tx, Kind::Call, tenant(call), (&call.id, call.revision), with.now)
+fn note_change(tx: &mut Tx<'_>, before: Option<&Outcome>, call: &Call, with: &Hearing<'_>) -> db::Result<()> {
+    let words = told::words(before, call).join(" ");
+    changes::note(tx, Kind::Call, tenant(call), (&call.id, call.revision, words.as_str()), with.now)
 }
 
-fn finish_lead(tx: &mut Tx<'_>, call: &Call, with: &Hearing<'_>) -> db::Result<()> {
+/// The end of a call is its lead's too: a caller who was missed is to be called back.
+fn finish_lead(tx: &mut Tx<'_>, before: Option<&Outcome>, call: &Call, with: &Hearing<'_>) -> db::Result<()> {
     let Some(lead) = &call.lead else { return Ok(()) };
     let status = if call.outcome.status == Status::Completed { "completed" } else { "missed" };
     if let Some(revision) = leads::finish(tx, lead, &call.id, status, with.now)? {
-        changes::note(tx, Kind::Lead, tenant(call), (lead, revision), with.now)?;
+        let what = (lead, revision, events::LEAD_UPDATED);
+        changes::note(tx, Kind::Lead, tenant(call), what, with.now)?;
     }
-    Ok(())
+    let was_missed = before.is_some_and(|before| before.status == Status::Missed);
+    match call.outcome.status {
+        Status::Missed if !was_missed => tasks::call_back(tx, call, with.now),
+        Status::Completed if was_missed => tasks::not_missed(tx, call, with.now),
+        _ => Ok(()),
+    }
 }

@@ -26,6 +26,12 @@ pub fn new(prefix: &str, now: Timestamp) -> String {
     [prefix, "_", uuid.as_simple().encode_lower(&mut text)].concat()
 }
 
+/// What all ids with this prefix that were made before `time` sort before, and all others do not.
+pub fn least(prefix: &str, time: Timestamp) -> String {
+    let millis = u64::try_from(time.millis()).unwrap_or(0);
+    format!("{prefix}_{millis:012x}")
+}
+
 macro_rules! id {
     ($(#[doc = $doc:literal] $name:ident = $prefix:literal;)+) => {$(
         #[doc = $doc]
@@ -192,6 +198,14 @@ mod tests {
             assert!(last < next, "{last} {next}");
             last = next;
         }
+    }
+
+    #[test]
+    fn ids_made_before_a_time_are_told_from_later_ones() {
+        let at = Timestamp::from_millis(1_760_011_200_123);
+        let least = least("dlv", at);
+        assert!(new("dlv", at.saturating_sub(Duration::from_micros(1))) < least);
+        assert!(new("dlv", at) > least && new("dlv", at.saturating_add(Duration::from_secs(1))) > least);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Switchboard: the inbound-call control plane for voice AI agents.
 //!
 //! In reading order: [`call`] holds the rules, [`hear`] takes a fact in, [`carry_out`] acts on what was decided,
-//! [`http`] are the doors, [`db`] keeps everything, [`commands`] is what a person types.
+//! [`http`] are the doors, [`live`] and [`outgoing`] tell others what changes, [`db`] keeps everything, [`commands`] is
+//! what a person types.
 
 pub mod analytics;
 pub mod app;
@@ -13,11 +14,16 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod db;
+pub mod erase;
+pub mod events;
 pub mod hear;
 pub mod http;
 pub mod ids;
+pub mod live;
 pub mod logs;
 pub mod metrics;
+pub mod outgoing;
 pub mod phone;
 pub mod routing_file;
+pub mod tenancy;
 pub mod views;

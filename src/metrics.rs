@@ -38,6 +38,12 @@ struct Figures {
     busy: Family<DoorLabels, Counter>,
     dispatches: Family<OutcomeLabels, Counter>,
     reconciled: Family<FindingLabels, Counter>,
+    sign_ins: Family<OutcomeLabels, Counter>,
+    hashing: Histogram,
+    live_listeners: Gauge<u64, AtomicU64>,
+    live_dropped: Counter,
+    webhooks_sent: Family<OutcomeLabels, Counter>,
+    webhooks_waiting: Gauge<u64, AtomicU64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -92,6 +98,9 @@ const ASK: Buckets = Buckets(&[5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1,
 /// What a caller hears as ringing.
 const RING: Buckets =
     Buckets(&[5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 25.0, 60.0]);
+
+/// Checking one password: tens of milliseconds of a core's time.
+const HASHING: Buckets = Buckets(&[0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0]);
 
 impl Buckets {
     fn histogram(self) -> Histogram {
@@ -191,6 +200,16 @@ impl Metrics {
             "What comparing calls with rooms brought to light",
             Family::default(),
         );
+        let sign_ins = add.plain("sign_ins", "Attempts to sign in, by outcome", Family::default());
+        let hashing =
+            add.seconds("password_hashing", "Hashing one password, without the wait", HASHING.histogram());
+        let live_listeners = add.plain("live_listeners", "Who listens to the live stream", Gauge::default());
+        let live_dropped =
+            add.plain("live_dropped", "Listeners dropped because they read too slowly", Counter::default());
+        let webhooks_sent =
+            add.plain("webhooks_sent", "Tries to send a webhook, by what came of them", Family::default());
+        let webhooks_waiting =
+            add.plain("webhooks_waiting", "Webhooks that are yet to arrive", Gauge::default());
         Metrics(Arc::new(Figures {
             calls_ended,
             decision,
@@ -205,6 +224,12 @@ impl Metrics {
             busy,
             dispatches,
             reconciled,
+            sign_ins,
+            hashing,
+            live_listeners,
+            live_dropped,
+            webhooks_sent,
+            webhooks_waiting,
             registry,
         }))
     }
@@ -294,6 +319,36 @@ impl Metrics {
     /// What reconciling found: `lost_webhook`, `lost_call`, `lost_caller`, `ghost_room`.
     pub fn reconciled(&self, finding: &'static str) {
         self.0.reconciled.get_or_create(&FindingLabels { finding }).inc();
+    }
+
+    /// Somebody tried to sign in: `signed_in`, `refused`, `throttled`, `busy`, `failed`.
+    pub fn sign_in(&self, outcome: &'static str) {
+        self.0.sign_ins.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// A password was hashed, or checked, in this time.
+    pub fn hashed(&self, took: Duration) {
+        self.0.hashing.observe(took.as_secs_f64());
+    }
+
+    /// So many listen to the live stream.
+    pub fn listeners(&self, count: usize) {
+        self.0.live_listeners.set(count as u64);
+    }
+
+    /// So many listeners were dropped because they read too slowly.
+    pub fn listeners_dropped(&self, count: u64) {
+        self.0.live_dropped.inc_by(count);
+    }
+
+    /// What a try to send a webhook came to: `delivered`, `failed` when it is tried again, `given_up`, `cancelled`.
+    pub fn webhook_sent(&self, outcome: &'static str) {
+        self.0.webhooks_sent.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// So many webhooks are yet to arrive.
+    pub fn webhooks_waiting(&self, count: u64) {
+        self.0.webhooks_waiting.set(count);
     }
 
     /// All of it as OpenMetrics text.
@@ -395,6 +450,12 @@ mod tests {
         metrics.busy("ask");
         metrics.dispatched("sent");
         metrics.reconciled("lost_webhook");
+        metrics.sign_in("signed_in");
+        metrics.hashed(Duration::from_millis(30));
+        metrics.listeners(2);
+        metrics.listeners_dropped(1);
+        metrics.webhook_sent("delivered");
+        metrics.webhooks_waiting(5);
         metrics
     }
 
@@ -445,9 +506,14 @@ mod tests {
         assert_eq!((has("switchboard_jobs_waiting"), has("switchboard_jobs_late")), (3.0, 1.0));
         assert_eq!(has(r#"switchboard_database_seconds_count{kind="write",outcome="done"}"#), 1.0);
         assert_eq!(has("switchboard_requests_in_flight"), 1.0);
+        assert_eq!(has(r#"switchboard_sign_ins_total{outcome="signed_in"}"#), 1.0);
+        assert_eq!(has("switchboard_password_hashing_seconds_sum"), 0.03);
         assert_eq!(has(r#"switchboard_requests_busy_total{door="ask"}"#), 1.0);
         assert_eq!(has(r#"switchboard_dispatches_total{outcome="sent"}"#), 1.0);
         assert_eq!(has(r#"switchboard_reconcile_findings_total{finding="lost_webhook"}"#), 1.0);
+        assert_eq!((has("switchboard_live_listeners"), has("switchboard_live_dropped_total")), (2.0, 1.0));
+        assert_eq!(has(r#"switchboard_webhooks_sent_total{outcome="delivered"}"#), 1.0);
+        assert_eq!(has("switchboard_webhooks_waiting"), 5.0);
         assert_eq!(
             has(concat!(r#"switchboard_build_info{version=""#, env!("CARGO_PKG_VERSION"), "\"}")),
             1.0

@@ -11,6 +11,8 @@ use rlibphonenumber::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::tenancy::NumberKind;
+
 /// A number as the whole world dials it: `+15551234567`. Always `^\+[1-9]\d{6,14}$`, not always in service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -112,18 +114,6 @@ impl Caller {
     }
 }
 
-/// What a number is to the one who pays for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum NumberKind {
-    /// A line with an area code; also all that number plans cannot tell apart (every US and Canadian number).
-    Local,
-    /// The one who is called pays.
-    TollFree,
-    /// A mobile, where the number plan says so.
-    Mobile,
-}
-
 /// Why some text is no number that could be ours, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotANumber {
@@ -207,12 +197,36 @@ pub fn kind(number: &E164) -> NumberKind {
     }
 }
 
+/// The same of a number that is kept as text.
+pub fn kind_of(number: &str) -> NumberKind {
+    E164::exactly(number).map_or(NumberKind::Local, |number| kind(&number))
+}
+
 /// A number as people read it, `+1 555-123-4567`; [`caller`] and [`e164`] read that too.
 pub fn readable(number: &E164) -> String {
     match PHONE_NUMBER_UTIL.parse(number.as_str(), None) {
         Ok(parsed) => parsed.format_as(PhoneNumberFormat::International).into_owned(),
         Err(_) => number.as_str().to_owned(),
     }
+}
+
+/// The digits of a number as its own country writes them, without what is dialled before them; none where they are no
+/// shorter than the number's own.
+pub fn national(number: &E164) -> Option<String> {
+    let parsed = PHONE_NUMBER_UTIL.parse(number.as_str(), None).ok()?;
+    let digits = parsed.get_national_significant_number();
+    let is_its_end = number.as_str()[1..].strip_suffix(digits.as_str()).is_some_and(|code| !code.is_empty());
+    is_its_end.then_some(digits)
+}
+
+/// The ways in which people write a number, with all that stands between its digits.
+pub fn ways_to_write(number: &E164) -> Vec<String> {
+    let Ok(parsed) = PHONE_NUMBER_UTIL.parse(number.as_str(), None) else { return Vec::new() };
+    let ways = [PhoneNumberFormat::International, PhoneNumberFormat::National, PhoneNumberFormat::RFC3966];
+    let mut ways: Vec<_> = ways.iter().map(|way| parsed.format_as(*way).into_owned()).collect();
+    let tel = ways[2].strip_prefix("tel:").map(ToOwned::to_owned);
+    ways.extend(tel);
+    ways
 }
 
 /// Is this a country whose dialling rules are known: `US`, `gb`?

@@ -9,6 +9,7 @@ use crate::call::notes::Analysis;
 use crate::call::timeline::{self, Moment};
 use crate::call::{Call, EndReason, EndedBy, Status};
 use crate::clock::Timestamp;
+use crate::events;
 use crate::ids::{AgentId, CallId, CampaignId, LeadId, NumberId, TenantId};
 use crate::phone::E164;
 
@@ -133,6 +134,49 @@ impl CallView {
             created_at: call.created_at,
             updated_at: call.updated_at,
             metadata: CallMetadata::new(call.ring.trunk.clone(), number_id, tenant_id, campaign_id),
+        }
+    }
+}
+
+/// A moment of a call's life that is told of: by which word, at which revision, when it was noted.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Telling<'t> {
+    /// One of the words `call.…` of [`events`].
+    pub event: &'t str,
+    /// The revision that the change gave the call.
+    pub revision: i64,
+    /// When the change was made.
+    pub at: Timestamp,
+}
+
+impl CallView {
+    /// How a call is shown where that moment is told of, however late: one that rings has no answer and no end yet.
+    /// None when it is no longer true, as of a call that was thought to be missed and turned out to be answered.
+    pub fn as_of(call: &Call, telling: Telling<'_>) -> Option<CallView> {
+        let now = CallView::of(call);
+        let open = CallView {
+            end_reason: None,
+            ended_by: None,
+            duration: None,
+            ended_at: None,
+            updated_at: telling.at,
+            revision: telling.revision,
+            ..now.clone()
+        };
+        match telling.event {
+            events::CALL_RINGING => Some(CallView {
+                status: Status::Ringing,
+                answered_at: None,
+                agent_name: call.decided_agent().map(ToOwned::to_owned),
+                ..open
+            }),
+            events::CALL_ANSWERED => {
+                now.answered_at.is_some().then_some(CallView { status: Status::InProgress, ..open })
+            }
+            events::CALL_MISSED if now.status != Status::Missed => None,
+            events::CALL_REJECTED if now.status != Status::Rejected => None,
+            _ if now.ended_at.is_none() => None,
+            _ => Some(CallView { updated_at: telling.at, revision: telling.revision, ..now }),
         }
     }
 }

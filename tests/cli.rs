@@ -1,6 +1,6 @@
 //! The program as a person meets it: what it prints where, and its exit codes.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
@@ -64,6 +64,8 @@ impl From<Output> for Ran {
 struct Server {
     process: Child,
     url: String,
+    /// What it logged until it listened.
+    said: String,
     /// Kept open, so that the server can go on logging.
     log: Option<BufReader<ChildStderr>>,
 }
@@ -71,13 +73,15 @@ struct Server {
 impl Server {
     fn start(folder: &Folder) -> Server {
         let mut command = folder.command(&["serve", "--json"]);
-        let process = command.stderr(Stdio::piped()).spawn().expect("the server starts");
-        let mut server = Server { process, url: String::new(), log: None };
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let process = command.spawn().expect("the server starts");
+        let mut server = Server { process, url: String::new(), said: String::new(), log: None };
         let mut log = BufReader::new(server.process.stderr.take().expect("piped"));
         while server.url.is_empty() {
             let mut line = String::new();
             let read = log.read_line(&mut line).expect("a line of the log");
             assert_ne!(read, 0, "the server ended");
+            server.said += &line;
             if let Some((_, rest)) = line.split_once("listening on http://") {
                 let address: String =
                     rest.chars().take_while(|c| matches!(c, '0'..='9' | '.' | ':')).collect();
@@ -86,6 +90,14 @@ impl Server {
         }
         server.log = Some(log);
         server
+    }
+
+    /// Ends it: everything that it printed on standard output.
+    fn printed(mut self) -> String {
+        let mut out = String::new();
+        self.process.kill().expect("it can be killed");
+        self.process.stdout.take().expect("piped").read_to_string(&mut out).expect("text");
+        out
     }
 }
 
@@ -111,6 +123,10 @@ fn a_wrong_command_line_is_exit_code_2_and_help_is_0() {
         &["explain", "call_1", "--to", "+14155550123", "--from", "+15551234567"],
         &["call", "+14155550123"],
         &["config"],
+        &["user"],
+        &["user", "add"],
+        &["user", "add", "ada@example.com", "--role", "boss"],
+        &["user", "reset"],
     ] {
         let ran = folder.run(line);
         assert_eq!(ran.code, USAGE, "{line:?}: {ran:?}");
@@ -125,6 +141,7 @@ fn a_wrong_command_line_is_exit_code_2_and_help_is_0() {
         "calls",
         "explain",
         "leads",
+        "user",
         "migrate",
         "config",
         "completions",
@@ -139,7 +156,9 @@ fn a_wrong_command_line_is_exit_code_2_and_help_is_0() {
 #[test]
 fn no_command_but_those_that_begin_makes_a_database() {
     let folder = Folder::new();
-    let looking: [&[&str]; 5] = [
+    let looking: [&[&str]; 7] = [
+        &["user", "list"],
+        &["user", "add", "ada@example.com"],
         &["calls"],
         &["calls", "show", "call_1"],
         &["leads"],
@@ -274,6 +293,91 @@ fn a_call_that_cannot_be_placed_says_what_to_do() {
     let elsewhere = format!("{}/elsewhere", server.url);
     let ran = folder.run(&["call", "1", "--from", "2", "--url", &elsewhere]);
     assert!(ran.code == NO && ran.err.contains("is it the right --url?"), "{ran:?}");
+}
+
+#[test]
+fn the_first_start_prints_the_admins_password_once_and_never_logs_it() {
+    let folder = Folder::new();
+    let mut server = Server::start(&folder);
+    let (url, said) = (server.url.clone(), std::mem::take(&mut server.said));
+    let mut out = BufReader::new(server.process.stdout.take().expect("piped"));
+    let mut line = || {
+        let mut line = String::new();
+        out.read_line(&mut line).expect("a line");
+        line.split_once(':').map(|(_, rest)| rest.trim().to_owned()).unwrap_or(line)
+    };
+    let (email, password) = (line(), line());
+    assert_eq!((email.as_str(), password.len()), ("admin@localhost", 23), "{password}");
+    assert!(!said.contains(&password), "{said}");
+
+    let login = |password: &str| {
+        let body = serde_json::json!({"email": email, "password": password});
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            let request = reqwest::Client::new().post(format!("{url}/api/v1/auth/login")).json(&body);
+            request.send().await.expect("an answer").status().as_u16()
+        })
+    };
+    assert_eq!(login(&password), 200);
+    // Beside the running server, which goes by it at once.
+    let reset = folder.json(&["user", "reset", &email]);
+    let new = reset["password"].as_str().expect("a password");
+    assert_eq!((login(&password), login(new)), (401, 200));
+    drop(server);
+    assert_eq!(Server::start(&folder).printed(), "", "the second start prints nothing");
+}
+
+#[test]
+fn people_are_managed_from_the_command_line() {
+    let folder = Folder::new();
+    let none = folder.run(&["user", "add", "ada@example.com"]);
+    assert!(none.code == NO && none.err.contains("no database at"), "{none:?}");
+    std::fs::write(folder.path().join("routing.toml"), ROUTING).expect("a file");
+    assert_eq!(folder.run(&["apply", "routing.toml"]).code, OK);
+    assert_eq!(folder.run(&["user", "list"]).code, NO, "nobody yet");
+
+    let with_password = |line: &[&str], password: &str| {
+        let mut command = folder.command(line);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        child.stdin.take().expect("piped").write_all(password.as_bytes()).expect("written");
+        Ran::from(child.wait_with_output().expect("it ends"))
+    };
+    let add =
+        ["user", "add", "Ada@Example.com", "--tenant", "Acme Dental", "--role", "owner", "--password-stdin"];
+    let ran = with_password(&add, "correct horse battery\n");
+    assert_eq!((ran.code, ran.err.as_str()), (OK, ""), "{ran:?}");
+    assert!(
+        ran.out.starts_with("ada@example.com (owner of tnt_") && !ran.out.contains("correct horse"),
+        "{ran:?}"
+    );
+    let ran = with_password(&["user", "reset", "ada@example.com", "--password-stdin"], "short");
+    assert_eq!((ran.code, ran.err.as_str()), (NO, "error: the password must be 12 to 256 characters\n"));
+    let ran = with_password(&["user", "reset", "ada@example.com", "--password-stdin"], "two\nlines of it\n");
+    assert_eq!(
+        (ran.code, ran.err.as_str()),
+        (NO, "error: the password on standard input must be one line\n")
+    );
+
+    let admin = folder.json(&["user", "add", "root@example.com"]);
+    assert_eq!(
+        (&admin["user"]["role"], &admin["user"]["name"]),
+        (&"admin".into(), &"root".into()),
+        "{admin}"
+    );
+    assert_eq!(admin["password"].as_str().map(str::len), Some(23));
+    let ran = folder.run(&["user", "disable", "root@example.com"]);
+    assert!(ran.code == NO && ran.err.contains("last active admin"), "{ran:?}");
+    let ran = folder.run(&["user", "enable", "nobody@example.com"]);
+    assert_eq!((ran.code, ran.err.as_str()), (NO, "error: there is nobody with that e-mail address\n"));
+    assert_eq!(folder.json(&["user", "disable", "ada@example.com"])["user"]["isActive"], false);
+    let listed = folder.json(&["user", "list", "--tenant", "Acme Dental"]);
+    assert_eq!(listed["users"].as_array().map(Vec::len), Some(1), "{listed}");
+    assert!(!listed.to_string().contains("argon2"));
+
+    // Where there is somebody, the first start makes nobody.
+    assert_eq!(Server::start(&folder).printed(), "");
 }
 
 #[test]

@@ -10,6 +10,11 @@ alter table platform_trunks add column revision bigint not null default 1;
 -- The trunk that outbound calls of the campaign go out on.
 alter table campaigns add column sip_trunk_id text;
 
+-- A tenant may have a hundred thousand numbers: they are listed newest first, and by campaign.
+drop index phone_numbers_tenant;
+create index phone_numbers_listed on phone_numbers (tenant_id, created_at, id);
+create index phone_numbers_campaign on phone_numbers (campaign_id, number) where archived_at is null;
+
 -- ---------------------------------------------------------------------------------------------- people and keys
 
 create table users (
@@ -50,6 +55,7 @@ create table refresh_tokens (
     used_at bigint
 );
 create index refresh_tokens_session on refresh_tokens (session_id);
+create index refresh_tokens_expiry on refresh_tokens (expires_at);
 
 create table api_keys (
     id text primary key,
@@ -78,13 +84,15 @@ create table login_failures (
 );
 create index login_failures_last on login_failures (last_at);
 
--- Where an account was signed in to before: a stranger's guessing does not keep its owner out there.
+-- Where an account was signed in to before: a stranger's guessing does not keep its owner out there. Addresses are
+-- hashed.
 create table known_addresses (
     user_id text not null,
     address text not null,
     seen_at bigint not null,
     primary key (user_id, address)
 );
+create index known_addresses_seen on known_addresses (seen_at);
 
 -- What is generated once and shared by all replicas, such as the key that signs access tokens.
 create table secrets (
@@ -128,8 +136,25 @@ create table audit (
 );
 create index audit_tenant on audit (tenant_id, id);
 create index audit_subject on audit (subject_id, id);
-create index audit_actor on audit (actor_id, id);
+create index audit_actor on audit (actor_id, id) where actor_id is not null;
 create index audit_request on audit (request_id) where request_id is not null;
+
+-- An update may blank what is personal in an entry, say that it did, and nothing else.
+create function audit_refuses() returns trigger language plpgsql as $$
+begin
+    raise exception 'the audit is append-only: an entry can only be blanked';
+end
+$$;
+create trigger audit_is_kept before delete on audit for each row execute function audit_refuses();
+create trigger audit_is_not_emptied before truncate on audit for each statement execute function audit_refuses();
+create trigger audit_is_not_rewritten before update on audit for each row
+when (new.erased_at is null or new.id <> old.id or new.at <> old.at
+    or new.tenant_id is distinct from old.tenant_id or new.actor_kind <> old.actor_kind
+    or new.actor_id is distinct from old.actor_id or new.action <> old.action
+    or new.subject_kind <> old.subject_kind or new.subject_id <> old.subject_id
+    or new.request_id is distinct from old.request_id or (old.before is null and new.before is not null)
+    or (old.after is null and new.after is not null) or (old.address is null and new.address is not null))
+execute function audit_refuses();
 
 -- ---------------------------------------------------------------------------------------------- calls and leads
 
@@ -177,6 +202,9 @@ create index call_tags_tag on call_tags (tag, tenant_id, rang_at, call_id);
 
 alter table leads add column merged_into text;
 alter table leads add column erased_at bigint;
+create index leads_campaign on leads (campaign_id, id) where campaign_id is not null;
+create index leads_number on leads (tenant_id, phone_number);
+create index leads_merged on leads (merged_into) where merged_into is not null;
 
 create table lead_notes (
     id text primary key,
@@ -187,6 +215,7 @@ create table lead_notes (
     created_at bigint not null
 );
 create index lead_notes_lead on lead_notes (lead_id, id);
+create index lead_notes_tenant on lead_notes (tenant_id, id);
 
 create table tasks (
     id text primary key,
@@ -222,7 +251,7 @@ create index erasures_tenant on erasures (tenant_id, id);
 
 -- ---------------------------------------------------------------------------------------------- outgoing webhooks
 
--- Where a reader of `changes` has got to. `transaction_id` is 0 on SQLite.
+-- Where a reader of `changes` has got to, and the newest change that was forgotten. `transaction_id` is 0 on SQLite.
 create table positions (
     name text primary key,
     transaction_id bigint not null,
@@ -241,12 +270,17 @@ create table webhook_endpoints (
     secret text not null,
     previous_secret text,
     previous_secret_until bigint,
+    -- The newest change when it was made: it is told of those after it.
+    since_transaction bigint not null,
+    since_seq bigint not null,
     revision bigint not null,
     created_at bigint not null,
     updated_at bigint not null,
     archived_at bigint
 );
 create index webhook_endpoints_tenant on webhook_endpoints (tenant_id, id);
+create index webhook_endpoints_enabled on webhook_endpoints (tenant_id, id)
+    where status = 'enabled' and archived_at is null;
 
 -- What is told to the outside, as it is told: the same words to every endpoint and at every try.
 create table webhook_events (
@@ -260,10 +294,11 @@ create table webhook_events (
 );
 create index webhook_events_tenant on webhook_events (tenant_id, id);
 create index webhook_events_subject on webhook_events (subject_id);
-create index webhook_events_created on webhook_events (created_at);
 
 -- One event for one endpoint. Of those with the same endpoint and order key only the oldest that is not over has a
--- due_at: the next gets its own when that one is over, so that a call's events arrive in order.
+-- due_at: the next gets its own when that one is over, so that a call's events arrive in order. Oldest is the least
+-- id. While holder is set, due_at is when its lease runs out. Those of an endpoint that is switched off keep theirs and
+-- are not looked at.
 create table deliveries (
     id text primary key,
     tenant_id text not null,
@@ -282,11 +317,10 @@ create table deliveries (
     delivered_at bigint,
     created_at bigint not null
 );
-create index deliveries_due on deliveries (due_at) where due_at is not null;
+create index deliveries_due on deliveries (endpoint_id, due_at) where due_at is not null;
 create index deliveries_pending on deliveries (endpoint_id, order_key, id) where status = 'pending';
 create index deliveries_endpoint on deliveries (endpoint_id, id);
 create index deliveries_event on deliveries (event_id);
-create index deliveries_created on deliveries (created_at);
 
 create table delivery_attempts (
     delivery_id text not null,

@@ -1,14 +1,22 @@
-//! Who asks: roles, and what a bearer token or an API key proves.
+//! Who asks: roles, what a bearer token or an API key proves, and how people come by a token.
 
+pub mod email;
 pub mod keys;
+pub mod passwords;
+pub mod people;
+pub mod sign_in;
+pub mod throttle;
 pub mod tokens;
 
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::db::{self, access};
-use crate::ids::TenantId;
+use crate::db::{self, Tx, access, idempotency, sessions, sign_ins};
+use crate::http::api::idempotency::KEPT;
+use crate::ids::{SessionId, TenantId};
+
+use passwords::Passwords;
 
 /// What somebody may do. Each role may do all that those before it may.
 #[derive(
@@ -59,6 +67,8 @@ pub struct Principal {
     pub role: Role,
     /// Whose it is; none: the platform's.
     pub tenant: Option<TenantId>,
+    /// A user's sign-in; a key has none.
+    pub session: Option<SessionId>,
     /// When it was last used, as far as was noted.
     pub used_at: Option<Timestamp>,
 }
@@ -95,4 +105,18 @@ pub struct Auth {
     pub access_ttl: std::time::Duration,
     /// A session that nobody renews ends after this long.
     pub refresh_ttl: std::time::Duration,
+    /// Hashes passwords.
+    pub passwords: Passwords,
+}
+
+/// Forgets what is over: sessions, failed sign-ins, addresses, answers kept for their senders; at most `limit` of each.
+/// How many of which there were more.
+pub fn forget(tx: &mut Tx<'_>, now: Timestamp, limit: i64) -> db::Result<u64> {
+    let (failures, addresses) = (now.saturating_sub(throttle::WINDOW), now.saturating_sub(throttle::KNOWN));
+    let forgotten = [
+        sessions::forget(tx, now, limit)?,
+        sign_ins::forget(tx, (failures, addresses), limit)?,
+        idempotency::forget(tx, now.saturating_sub(KEPT), limit)?,
+    ];
+    Ok(forgotten.into_iter().max().unwrap_or(0))
 }

@@ -22,6 +22,15 @@ impl SigningKey {
     pub fn new(bytes: &[u8]) -> SigningKey {
         SigningKey(bytes.into())
     }
+
+    /// HMAC-SHA256 of a text: the same for everybody who has the key, and nothing to anybody else.
+    pub fn digest(&self, text: &str) -> String {
+        use hmac::Mac as _;
+        // Any length of key will do, so there is none that is refused.
+        hmac::Hmac::<sha2::Sha256>::new_from_slice(&self.0)
+            .map(|mac| hex::encode(mac.chain_update(text).finalize().into_bytes()))
+            .unwrap_or_default()
+    }
 }
 
 impl fmt::Debug for SigningKey {

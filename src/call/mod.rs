@@ -12,6 +12,7 @@ pub mod notes;
 pub mod reasons;
 pub mod routing;
 pub mod timeline;
+pub mod told;
 
 #[cfg(test)]
 mod tests;
@@ -116,9 +117,13 @@ impl Call {
         let came = self.attendance.attempts.iter().rev().find(|attempt| {
             attempt.taken_at.is_some() && attempt.closed.is_none_or(|(_, why)| why == Closed::AgentLeft)
         });
-        match (came, self.decision.as_ref().map(|decision| &decision.verdict)) {
-            (Some(attempt), _) => Some(&attempt.agent),
-            (None, Some(Verdict::Answer { agent, .. })) => Some(agent),
+        came.map(|attempt| attempt.agent.as_str()).or_else(|| self.decided_agent())
+    }
+
+    /// The agent that was decided on.
+    pub fn decided_agent(&self) -> Option<&str> {
+        match self.decision.as_ref().map(|decision| &decision.verdict) {
+            Some(Verdict::Answer { agent, .. }) => Some(agent),
             _ => None,
         }
     }

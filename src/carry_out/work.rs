@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use crate::app::{App, LOOK_EVERY};
+use crate::auth;
+use crate::call::routing::Routing;
 use crate::clock::Timestamp;
-use crate::db::{self, changes, facts, jobs, leases};
+use crate::db::changes::{self, Position};
+use crate::db::{self, deliveries, facts, jobs, leases, routing};
 use crate::hear::ATTEND;
 use crate::ids::{CallId, TenantId};
+use crate::{live, outgoing};
 
 use super::{attending, reconcile};
 
@@ -26,6 +30,8 @@ pub fn work(app: &App) {
     app.keep_running("following the routing", |app| async move { follow_routing(&app).await });
     app.keep_running("forgetting what is past its retention", |app| async move { forget(&app).await });
     reconcile::start(app);
+    live::start(app);
+    outgoing::start(app);
 }
 
 async fn run_jobs(app: &App) {
@@ -82,29 +88,43 @@ async fn follow_routing(app: &App) {
 }
 
 /// Reloads the tenants that changed after `seen`; the newest change it saw.
-async fn reload_changed(app: &App, seen: i64) -> db::Result<i64> {
-    let changed = app.db.read(move |tx| changes::of_routing(tx, seen)).await?;
-    let Some(newest) = changed.last().map(|change| change.seq) else { return Ok(seen) };
-    let mut tenants: Vec<TenantId> = changed.into_iter().map(|change| change.subject.into()).collect();
+async fn reload_changed(app: &App, seen: Position) -> db::Result<Position> {
+    let page = app.db.read(move |tx| changes::of_routing(tx, seen)).await?;
+    if page.restarted {
+        // Another database's content is in the place of ours: whatever we knew may be wrong.
+        let all = app.db.report(|tx| routing::load(tx, None)).await?;
+        let mut next = Routing::clone(&app.routing());
+        (next.tenants, next.numbers) = Default::default();
+        all.into_iter().for_each(|rules| next.replace(&rules.id.clone(), Some(rules)));
+        app.set_routing(next);
+    }
+    if page.changes.is_empty() {
+        return Ok(page.reached);
+    }
+    let mut tenants: Vec<TenantId> = page.changes.into_iter().map(|change| change.subject.into()).collect();
     tenants.sort();
     tenants.dedup();
     app.reload_routing(tenants).await?;
     tracing::debug!("the routing changed and was loaded again");
-    Ok(newest)
+    Ok(page.reached)
 }
 
-/// Forgets facts and changes past their retention, a little at a time, on one replica.
+/// Forgets facts, changes and webhooks past their retention, a little at a time, on one replica.
 async fn forget(app: &App) {
     while !app.stop().is_cancelled() {
         let now = app.clock.now();
         let before = now.saturating_sub(app.keep_facts);
+        let told_before = now.saturating_sub(app.outgoing.keep);
         let me = app.me().to_owned();
         let forgotten = app.db.write(move |tx| -> db::Result<_> {
             if !leases::take(tx, "forget", &me, now, FORGET_EVERY)? {
                 return Ok(0);
             }
             let facts = facts::forget(tx, before, FORGET_AT_ONCE)?;
-            Ok(facts.max(changes::forget(tx, before, FORGET_AT_ONCE)?))
+            let people = auth::forget(tx, now, FORGET_AT_ONCE)?;
+            let changes = changes::forget(tx, before, FORGET_AT_ONCE)?;
+            let webhooks = deliveries::forget(tx, told_before, FORGET_AT_ONCE)?;
+            Ok(facts.max(people).max(changes).max(webhooks))
         });
         let more = match forgotten.await {
             Ok(forgotten) => i64::try_from(forgotten).is_ok_and(|forgotten| forgotten == FORGET_AT_ONCE),

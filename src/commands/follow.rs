@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use crate::call::Call;
 use crate::db::calls::{self, Filter};
-use crate::db::changes::{self, Kind};
+use crate::db::changes::{self, Kind, Position};
 use crate::db::{self, Db};
 use crate::ids::CallId;
 use crate::views::CallView;
@@ -25,7 +25,7 @@ const PAGE: i64 = 500;
 pub struct Follower {
     db: Db,
     filter: Filter,
-    seen: i64,
+    seen: Position,
 }
 
 impl Follower {
@@ -51,11 +51,10 @@ impl Follower {
     }
 }
 
-fn changed(tx: &mut db::Tx<'_>, seen: i64) -> db::Result<(i64, Vec<Call>)> {
-    let changes = changes::after(tx, Kind::Call, seen, PAGE)?;
-    let last = changes.last().map_or(seen, |change| change.seq);
+fn changed(tx: &mut db::Tx<'_>, seen: Position) -> db::Result<(Position, Vec<Call>)> {
+    let page = changes::after(tx, seen, PAGE)?;
     let mut ids: Vec<CallId> = Vec::new();
-    for change in changes.into_iter().rev() {
+    for change in page.changes.into_iter().filter(|change| change.kind == Kind::Call).rev() {
         if !ids.iter().any(|id| **id == *change.subject) {
             ids.push(CallId::from(change.subject));
         }
@@ -64,7 +63,7 @@ fn changed(tx: &mut db::Tx<'_>, seen: i64) -> db::Result<(i64, Vec<Call>)> {
     for id in ids.iter().rev() {
         found.extend(calls::by_id(tx, id)?);
     }
-    Ok((last, found))
+    Ok((page.reached, found))
 }
 
 /// Follows until Ctrl-C, or until nobody reads any more.

@@ -21,6 +21,7 @@ pub mod serve;
 pub mod start;
 #[cfg(test)]
 mod tests;
+pub mod user;
 pub mod words;
 
 use std::path::PathBuf;
@@ -82,6 +83,8 @@ enum Command {
     Explain(explain::Args),
     /// List leads: one for each caller of a campaign
     Leads(leads::Args),
+    /// Add people who sign in, switch them off and on, give them new passwords
+    User(user::Args),
     /// Bring the database up to date
     Migrate(migrate::Args),
     /// Show the settings in effect and where each comes from
@@ -128,6 +131,7 @@ async fn run(command: Command, context: &Context) -> anyhow::Result<Ended> {
         Command::Calls(args) => calls::run(&args, context).await,
         Command::Explain(args) => explain::run(&args, context).await,
         Command::Leads(args) => leads::run(&args, context).await,
+        Command::User(args) => user::run(&args, context).await,
         Command::Migrate(args) => migrate::run(&args, context).await,
         Command::Config(args) => config::run(&args, context),
         Command::Completions(args) => completions::run(&args),

@@ -10,6 +10,8 @@ use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 
 use crate::app::{Api, App, DEFAULT_PROJECT, Doors, Parts, Project};
+use crate::auth::passwords::Passwords;
+use crate::auth::people::{self, FirstAdmin};
 use crate::auth::tokens::SigningKey;
 use crate::auth::{Auth, keys};
 use crate::call::attend::Timing;
@@ -17,19 +19,33 @@ use crate::call::routing::Routing;
 use crate::carry_out;
 use crate::clock::Clock;
 use crate::config::{Config, LiveKitConfig};
-use crate::db::{self, Db, access, changes, migrate, routing};
+use crate::db::changes::{self, Position};
+use crate::db::{self, Db, access, migrate, routing};
 use crate::http;
 use crate::http::api::rate;
 use crate::metrics::{self, Metrics, Work, WorkOutcome};
+use crate::outgoing;
 
-/// Serves until `stop` completes. `listening` is told the address once requests are taken.
+/// A server that takes requests.
+#[derive(Copy, Clone)]
+pub struct Started<'s> {
+    /// Where.
+    pub address: SocketAddr,
+    /// It.
+    pub app: &'s App,
+    /// The admin that it has just made, as there was nobody yet.
+    pub first_admin: Option<&'s FirstAdmin>,
+}
+
+/// Serves until `stop` completes. `listening` is told once requests are taken.
 pub async fn serve(
     config: &Config,
     clock: Clock,
     stop: impl Future<Output = ()> + Send,
-    listening: impl FnOnce(SocketAddr, &App) + Send,
+    listening: impl FnOnce(Started<'_>) + Send,
 ) -> anyhow::Result<()> {
     let app = open(config, clock).await?;
+    let first_admin = first_admin(config, &app).await?;
     let listener = TcpListener::bind(config.server.address()).await.with_context(|| {
         format!("cannot listen on {} (server.listen, server.port)", config.server.address())
     })?;
@@ -38,7 +54,8 @@ pub async fn serve(
     }
     carry_out::work(&app);
     let address = listener.local_addr()?;
-    listening(address, &app);
+    listening(Started { address, app: &app, first_admin: first_admin.as_ref() });
+    drop(first_admin);
     let doors = http::router(&app).into_make_service_with_connect_info::<SocketAddr>();
     let stopping = app.stop().clone();
     let asked_to = async move {
@@ -59,6 +76,13 @@ pub async fn serve(
     }
     app.shut_down(grace).await;
     Ok(())
+}
+
+/// The admin of an empty database, if it is this process that makes it.
+async fn first_admin(config: &Config, app: &App) -> anyhow::Result<Option<FirstAdmin>> {
+    let (passwords, email) = (&app.auth.passwords, &config.auth.first_admin);
+    let made = people::first_admin(&app.db, passwords, email, app.clock.now()).await;
+    made.context("making the first admin (auth.first_admin)")
 }
 
 async fn serve_metrics(config: &Config, app: &App) -> anyhow::Result<()> {
@@ -83,11 +107,12 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<App> {
     tokio::task::spawn_blocking(|| drop(crate::phone::e164("+12015550123", "US"))).await?;
     let db = database(config, &metrics)?;
     migrate::run(&db, clock.now()).await?;
+    db.bulk(changes::adopt).await?;
     let (mut routing, routing_seen) = load_routing(&db).await?;
     routing.system_agent.clone_from(&config.agents.system_default);
     routing.default_region.clone_from(&config.numbers.default_region);
     routing.configured_trunks = config.livekit.iter().filter_map(trunk).collect();
-    let auth = self::auth(config, &db, &clock).await?;
+    let auth = self::auth(config, &db, &clock, &metrics).await?;
     let projects = config.livekit.iter().map(|project| self::project(project, &clock));
     let projects = projects.filter_map(Result::transpose).collect::<anyhow::Result<BTreeMap<_, _>>>()?;
     let default_project = config
@@ -111,6 +136,11 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<App> {
             cors_origins: config.api.origins().map(ToOwned::to_owned).collect(),
         },
         auth,
+        outgoing: outgoing::Settings {
+            allow_private: config.outgoing_webhooks.allow_private,
+            timeout: config.outgoing_webhooks.timeout,
+            keep: config.outgoing_webhooks.keep,
+        },
         routing,
         routing_seen,
         metrics,
@@ -118,8 +148,18 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<App> {
     }))
 }
 
-/// What tells who asks. The key that signs access tokens is configured, or made once for all replicas.
-async fn auth(config: &Config, db: &Db, clock: &Clock) -> anyhow::Result<Auth> {
+/// What tells who asks.
+async fn auth(config: &Config, db: &Db, clock: &Clock, metrics: &Metrics) -> anyhow::Result<Auth> {
+    Ok(Auth {
+        signing_key: signing_key(config, db, clock).await?,
+        access_ttl: config.auth.access_ttl,
+        refresh_ttl: config.auth.refresh_ttl,
+        passwords: Passwords::new(config.auth.hashing_at_once, metrics),
+    })
+}
+
+/// The key that signs access tokens: configured, or made once for all replicas.
+pub async fn signing_key(config: &Config, db: &Db, clock: &Clock) -> anyhow::Result<SigningKey> {
     let key = match &config.auth.signing_secret {
         Some(secret) => secret.expose_secret().to_owned(),
         None => {
@@ -127,11 +167,7 @@ async fn auth(config: &Config, db: &Db, clock: &Clock) -> anyhow::Result<Auth> {
             db.write(move |tx| access::shared_secret(tx, "access tokens", &new, now)).await?
         }
     };
-    Ok(Auth {
-        signing_key: SigningKey::new(key.as_bytes()),
-        access_ttl: config.auth.access_ttl,
-        refresh_ttl: config.auth.refresh_ttl,
-    })
+    Ok(SigningKey::new(key.as_bytes()))
 }
 
 /// The database as configured, with its work counted.
@@ -180,7 +216,7 @@ pub fn timing(config: &Config) -> Timing {
 }
 
 /// Every tenant's rules, and the newest change they have.
-async fn load_routing(db: &Db) -> db::Result<(Routing, i64)> {
+async fn load_routing(db: &Db) -> db::Result<(Routing, Position)> {
     db.report(|tx| -> db::Result<_> {
         let seen = changes::last(tx)?;
         let mut snapshot = Routing::default();

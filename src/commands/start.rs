@@ -2,10 +2,11 @@
 
 use anyhow::Context as _;
 
+use crate::auth::people::FirstAdmin;
 use crate::config::{Config, LogFormat};
 use crate::logs;
 
-use super::{Context, Ended, serve};
+use super::{Context, Ended, screen, serve};
 
 const EXAMPLES: &str = "\
 Nothing needs to be set: without LiveKit's URL, key and secret only Ask is answered. See `switchboard config show`.
@@ -33,12 +34,30 @@ pub async fn run(_: &Args, context: &Context) -> anyhow::Result<Ended> {
     loaded.hints.iter().for_each(|hint| tracing::warn!("{hint}"));
     warn(&config);
     let stop = signal()?;
-    serve::serve(&config, context.clock.clone(), stop, |address, _| {
+    serve::serve(&config, context.clock.clone(), stop, |started| {
+        let address = started.address;
+        started.first_admin.into_iter().for_each(introduce);
         tracing::info!(database = %config.database.url, "listening on http://{address}");
     })
     .await?;
     tracing::info!("stopped");
     Ok(Ended::Well)
+}
+
+/// Tells whoever started the first server how to sign in: on standard output, as the log may be kept and read by
+/// others.
+fn introduce(admin: &FirstAdmin) {
+    let FirstAdmin { email, password } = admin;
+    let text = format!(
+        "The first admin:   {email}\nTheir password:    {}\nIt is shown only this once. Lost: `switchboard user \
+         reset {email}` makes another.\n",
+        password.expose()
+    );
+    if screen::print(&text).is_err() {
+        tracing::warn!(
+            "the first admin's password could not be printed: `switchboard user reset {email}` makes another"
+        );
+    }
 }
 
 fn warn(config: &Config) {

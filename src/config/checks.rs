@@ -6,6 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::reader::Reader;
 use super::{Config, LiveKitConfig};
+use crate::auth::email;
 use crate::phone;
 
 pub(super) fn check(config: &Config, reader: &mut Reader, hints: &mut Vec<String>) {
@@ -18,6 +19,7 @@ pub(super) fn check(config: &Config, reader: &mut Reader, hints: &mut Vec<String
     distinct_keys(&config.livekit, reader);
     webhooks(config, hints);
     api_and_auth(config, reader);
+    outgoing_webhooks(config, reader, hints);
 }
 
 fn api_and_auth(config: &Config, reader: &mut Reader) {
@@ -44,8 +46,8 @@ fn api_and_auth(config: &Config, reader: &mut Reader) {
     if auth.hashing_at_once > 64 {
         reader.wrong("auth.hashing_at_once", "must be at most 64: each takes a core and 19 MiB");
     }
-    if !auth.first_admin.contains('@') {
-        reader.wrong("auth.first_admin", "must be an e-mail address");
+    if let Err(why) = email::normal(&auth.first_admin) {
+        reader.wrong("auth.first_admin", why);
     }
 }
 
@@ -167,6 +169,23 @@ fn webhooks(config: &Config, hints: &mut Vec<String>) {
     } else if !has_secret {
         hints.push(
             "LIVEKIT_API_SECRET is not set: every webhook will be refused, since none can be checked"
+                .to_owned(),
+        );
+    }
+}
+
+fn outgoing_webhooks(config: &Config, reader: &mut Reader, hints: &mut Vec<String>) {
+    let outgoing = &config.outgoing_webhooks;
+    if !(Duration::from_secs(1)..=Duration::from_secs(60)).contains(&outgoing.timeout) {
+        reader.wrong("outgoing_webhooks.timeout", "must be from 1s to 60s");
+    }
+    if outgoing.keep < Duration::from_secs(4 * 24 * 3600) {
+        reader.wrong("outgoing_webhooks.keep", "must be at least 4d: a webhook is tried for 3 days");
+    }
+    if outgoing.allow_private {
+        hints.push(
+            "outgoing_webhooks.allow_private is true: every tenant can have requests sent to this machine and its \
+             network"
                 .to_owned(),
         );
     }

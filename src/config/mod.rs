@@ -26,7 +26,8 @@ pub use mistakes::{Mistake, Mistakes};
 pub use origin::Origin;
 pub use sections::{
     AgentsConfig, ApiConfig, AuthConfig, CallsConfig, DatabaseConfig, LiveKitConfig, LogConfig,
-    MetricsConfig, NumbersConfig, RetentionConfig, ServerConfig, TwilioConfig, WebhooksConfig,
+    MetricsConfig, NumbersConfig, OutgoingWebhooksConfig, RetentionConfig, ServerConfig, TwilioConfig,
+    WebhooksConfig,
 };
 pub use values::{DatabaseUrl, LogFormat, LogLevel};
 
@@ -48,6 +49,8 @@ pub struct Config {
     pub api: ApiConfig,
     /// People who sign in.
     pub auth: AuthConfig,
+    /// How others are told of what happens.
+    pub outgoing_webhooks: OutgoingWebhooksConfig,
     /// How numbers are read.
     pub numbers: NumbersConfig,
     /// Who answers.

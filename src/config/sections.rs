@@ -116,6 +116,17 @@ pub struct AuthConfig {
     pub first_admin: String,
 }
 
+/// `[outgoing_webhooks]`
+#[derive(Clone, Debug)]
+pub struct OutgoingWebhooksConfig {
+    /// Also to private addresses, and without TLS.
+    pub allow_private: bool,
+    /// The longest one try may take.
+    pub timeout: Duration,
+    /// How long events and deliveries are kept.
+    pub keep: Duration,
+}
+
 /// `[numbers]`
 #[derive(Clone, Debug)]
 pub struct NumbersConfig {
@@ -216,6 +227,11 @@ pub(super) fn read(from: &mut Reader) -> Config {
             refresh_ttl: from.get("auth.refresh_ttl"),
             hashing_at_once: from.get("auth.hashing_at_once"),
             first_admin: from.get("auth.first_admin"),
+        },
+        outgoing_webhooks: OutgoingWebhooksConfig {
+            allow_private: from.get("outgoing_webhooks.allow_private"),
+            timeout: from.get("outgoing_webhooks.timeout"),
+            keep: from.get("outgoing_webhooks.keep"),
         },
         numbers: NumbersConfig {
             default_region: from.get::<String>("numbers.default_region").to_ascii_uppercase(),

@@ -15,7 +15,7 @@ pub fn of_session(tx: &mut Tx<'_>, session: &SessionId, user: &UserId) -> Result
          where sessions.id = $1 and sessions.user_id = $2 and sessions.ended_at is null and users.active
              and users.archived_at is null and (users.tenant_id is null or tenants.archived_at is null)",
         &[session, user],
-        |row| principal(row, PrincipalKind::User),
+        |row| principal(row, PrincipalKind::User, Some(session)),
     )
 }
 
@@ -28,7 +28,7 @@ pub fn of_key(tx: &mut Tx<'_>, hash: &str, now: Timestamp) -> Result<Option<Prin
              and (api_keys.expires_at is null or api_keys.expires_at > $2)
              and (api_keys.tenant_id is null or tenants.archived_at is null)",
         &[&hash, &now],
-        |row| principal(row, PrincipalKind::Key),
+        |row| principal(row, PrincipalKind::Key, None),
     )
 }
 
@@ -37,17 +37,22 @@ pub fn key_used(tx: &mut Tx<'_>, id: &str, now: Timestamp) -> Result<()> {
     tx.execute("update api_keys set last_used_at = $1 where id = $2", &[&now, &id]).map(drop)
 }
 
-fn principal(row: &Row<'_>, kind: PrincipalKind) -> Result<Principal> {
-    let role: String = row.get("role")?;
+fn principal(row: &Row<'_>, kind: PrincipalKind, session: Option<&SessionId>) -> Result<Principal> {
     Ok(Principal {
         kind,
         id: row.get("id")?,
         name: row.get("name")?,
-        role: Role::parse(&role)
-            .ok_or_else(|| Error::Unexpected(format!("a row holds the unknown role {role}")))?,
+        role: role(row)?,
+        session: session.cloned(),
         tenant: row.get("tenant_id")?,
         used_at: row.get("used_at")?,
     })
+}
+
+/// The role in the column of that name.
+pub(super) fn role(row: &Row<'_>) -> Result<Role> {
+    let role: String = row.get("role")?;
+    Role::parse(&role).ok_or_else(|| Error::Unexpected(format!("a row holds the unknown role {role}")))
 }
 
 /// A secret that all replicas share: the one that is there, else `new`, which is kept.

@@ -1,12 +1,22 @@
-//! The outbox: what changed, in commit order, for whoever follows.
+//! The outbox: what changed, in an order that every reader can follow without missing anything.
+//!
+//! On PostgreSQL `seq` is given before the commit, so that a transaction may commit a lower one after a higher one was
+//! read. The order of reading is that of [`Position`]: by transaction first, and only below the oldest transaction
+//! that still runs, so that whatever commits later comes later too.
+
+use std::fmt;
+use std::str::FromStr;
 
 use crate::clock::Timestamp;
+use crate::events;
 use crate::ids::TenantId;
 
-use super::{Result, Row, Sql, Tx};
+use super::{Engine, Json, Result, Row, Sql, Tx};
 
 /// The form of the changes written now; raised when a reader must tell old from new.
 const VERSION: i64 = 1;
+/// The name in `positions` of the newest change that was forgotten.
+const FORGOTTEN: &str = "forgotten";
 
 /// What changed.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -15,17 +25,77 @@ pub enum Kind {
     Call,
     /// A lead.
     Lead,
+    /// A task.
+    Task,
+    /// An endpoint of outgoing webhooks.
+    WebhookEndpoint,
     /// A tenant's routing.
     Routing,
 }
 
 impl Kind {
-    const fn as_str(self) -> &'static str {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Kind::Call => "call",
             Kind::Lead => "lead",
+            Kind::Task => "task",
+            Kind::WebhookEndpoint => "webhook_endpoint",
             Kind::Routing => "routing",
         }
+    }
+
+    fn parse(word: &str) -> Option<Kind> {
+        let all = [Kind::Call, Kind::Lead, Kind::Task, Kind::WebhookEndpoint, Kind::Routing];
+        all.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
+/// A place in the order of changes. As text `0-17`.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// The transaction that made the change; 0 on SQLite, where one writes at a time.
+    pub transaction: i64,
+    /// The change's own number.
+    pub seq: i64,
+}
+
+impl Position {
+    /// After all there will ever be.
+    pub const END: Position = Position { transaction: i64::MAX, seq: i64::MAX };
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.transaction, self.seq)
+    }
+}
+
+impl serde::Serialize for Position {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        to.collect_str(self)
+    }
+}
+
+/// A text that no position is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a position such as 0-17")]
+pub struct NotAPosition;
+
+impl FromStr for Position {
+    type Err = NotAPosition;
+
+    /// Only what [`fmt::Display`] writes.
+    fn from_str(text: &str) -> std::result::Result<Position, NotAPosition> {
+        let number = |text: &str| {
+            let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+            text.parse::<i64>().ok().filter(|_| plain)
+        };
+        let (transaction, seq) = text.split_once('-').ok_or(NotAPosition)?;
+        number(transaction)
+            .zip(number(seq))
+            .map(|(transaction, seq)| Position { transaction, seq })
+            .ok_or(NotAPosition)
     }
 }
 
@@ -33,87 +103,364 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// Its place in the order.
-    pub seq: i64,
-    /// What changed: the id of a call, lead or tenant.
+    pub position: Position,
+    /// Whose it is; none: the platform's alone.
+    pub tenant: Option<TenantId>,
+    /// What changed.
+    pub kind: Kind,
+    /// The id of it; a tenant's id where its routing changed.
     pub subject: String,
     /// Its revision after the change.
     pub revision: i64,
+    /// When, on the clock of who changed it.
+    pub at: Timestamp,
+    /// What it means to the outside: words of [`crate::events`], separated by spaces.
+    pub events: Option<String>,
+}
+
+/// Some changes, and where to read on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The changes, oldest first.
+    pub changes: Vec<Change>,
+    /// Where the next page begins.
+    pub reached: Position,
+    /// The position that was asked for is none of this database's (a backup was restored, say): reading goes on with
+    /// what is new, and what came before has to be read by other means.
+    pub restarted: bool,
+}
+
+/// What is noted of a change: the id of what changed, its revision after the change, and words of [`crate::events`]
+/// where it means something to the outside. Made from `(id, revision)` and `(id, revision, "lead.updated")`.
+#[derive(Copy, Clone, Debug)]
+pub struct Note<'n> {
+    subject: &'n str,
+    revision: i64,
+    events: Option<&'n str>,
+}
+
+impl<'n, S: AsRef<str> + ?Sized> From<(&'n S, i64)> for Note<'n> {
+    fn from((subject, revision): (&'n S, i64)) -> Note<'n> {
+        Note { subject: subject.as_ref(), revision, events: None }
+    }
+}
+
+impl<'n, S: AsRef<str> + ?Sized> From<(&'n S, i64, &'n str)> for Note<'n> {
+    fn from((subject, revision, words): (&'n S, i64, &'n str)) -> Note<'n> {
+        debug_assert!(words.split_whitespace().all(|word| events::ALL.contains(&word)), "unknown: {words}");
+        Note { subject: subject.as_ref(), revision, events: Some(words).filter(|words| !words.is_empty()) }
+    }
 }
 
 /// Notes a change.
-pub fn note(
+pub fn note<'n>(
     tx: &mut Tx<'_>,
     kind: Kind,
     tenant: Option<&TenantId>,
-    (subject, revision): (&str, i64),
+    what: impl Into<Note<'n>>,
     now: Timestamp,
 ) -> Result<()> {
+    let Note { subject, revision, events } = what.into();
+    tx.noted_change = true;
     tx.execute(
-        "insert into changes (tenant_id, kind, subject, revision, version, changed_at)
-         values ($1, $2, $3, $4, $5, $6)",
-        &[&tenant, &kind.as_str(), &subject, &revision, &VERSION, &now],
+        "insert into changes (tenant_id, kind, subject, revision, version, changed_at, events)
+         values ($1, $2, $3, $4, $5, $6, $7)",
+        &[&tenant, &kind.as_str(), &subject, &revision, &VERSION, &now, &events],
     )?;
     Ok(())
 }
 
 /// Notes a change of a call and of its lead, in one go: every ring does.
-pub fn note_call_and_lead(
+pub fn note_call_and_lead<'n>(
     tx: &mut Tx<'_>,
     tenant: Option<&TenantId>,
-    call: (&str, i64),
-    lead: (&str, i64),
+    call: impl Into<Note<'n>>,
+    lead: impl Into<Note<'n>>,
     now: Timestamp,
 ) -> Result<()> {
+    let (call, lead) = (call.into(), lead.into());
+    tx.noted_change = true;
     tx.execute(
-        "insert into changes (tenant_id, kind, subject, revision, version, changed_at)
-         values ($1, 'call', $2, $3, $4, $5), ($1, 'lead', $6, $7, $4, $5)",
-        &[&tenant, &call.0, &call.1, &VERSION, &now, &lead.0, &lead.1],
+        "insert into changes (tenant_id, kind, subject, revision, version, changed_at, events)
+         values ($1, 'call', $2, $3, $4, $5, $6), ($1, 'lead', $7, $8, $4, $5, $9)",
+        &[
+            &tenant,
+            &call.subject,
+            &call.revision,
+            &VERSION,
+            &now,
+            &call.events,
+            &lead.subject,
+            &lead.revision,
+            &lead.events,
+        ],
     )?;
     Ok(())
 }
 
-/// Changes of calls and leads after `seq`, oldest first. PostgreSQL hands out numbers before the commit, so changes
-/// of transactions that began after one which still runs are left for the next time.
-pub fn after(tx: &mut Tx<'_>, kind: Kind, seq: i64, limit: i64) -> Result<Vec<Change>> {
+/// Notes changes of many things of one kind, each an id and its revision after the change, which mean nothing to the
+/// outside.
+pub fn note_many(
+    tx: &mut Tx<'_>,
+    kind: Kind,
+    tenant: Option<&TenantId>,
+    changed: &[(String, i64)],
+    now: Timestamp,
+) -> Result<()> {
+    if changed.is_empty() {
+        return Ok(());
+    }
     let sql = Sql {
-        sqlite: "select seq, subject, revision from changes where seq > $1 and kind = $2 order by seq limit $3",
-        postgres: "select seq, subject, revision from changes where seq > $1 and kind = $2
-                   and transaction_id < pg_snapshot_xmin(pg_current_snapshot()) order by seq limit $3",
+        sqlite: "insert into changes (tenant_id, kind, version, changed_at, subject, revision)
+                 select $1, $2, $3, $4, value ->> 0, value ->> 1 from json_each($5)",
+        postgres: "insert into changes (tenant_id, kind, version, changed_at, subject, revision)
+                   select $1, $2, $3, $4, value ->> 0, cast(value ->> 1 as bigint)
+                   from json_array_elements(cast(cast($5 as text) as json)) as each (value)",
     };
-    tx.all(sql, &[&seq, &kind.as_str(), &limit], change)
+    tx.noted_change = true;
+    tx.execute(sql, &[&tenant, &kind.as_str(), &VERSION, &now, &Json(changed)])?;
+    Ok(())
 }
 
-/// Changes of routing after `seq`, oldest first: an index of their own, as they are asked for all the time.
-pub fn of_routing(tx: &mut Tx<'_>, seq: i64) -> Result<Vec<Change>> {
-    let sql = Sql {
-        sqlite: "select seq, subject, revision from changes where kind = 'routing' and seq > $1 order by seq",
-        postgres: "select seq, subject, revision from changes where kind = 'routing' and seq > $1
-                   and transaction_id < pg_snapshot_xmin(pg_current_snapshot()) order by seq",
+/// A transaction's number as `bigint`: there is no cast of its own.
+macro_rules! columns {
+    (sqlite) => {
+        "0 as transaction_id, seq, tenant_id, kind, subject, revision, changed_at, events"
     };
-    tx.all(sql, &[&seq], change)
+    (postgres) => {
+        "cast(cast(transaction_id as text) as bigint) as transaction_id, seq, tenant_id, kind, subject, revision, \
+         changed_at, events"
+    };
+}
+
+/// After a position, and below the oldest transaction that still runs.
+macro_rules! after {
+    (sqlite) => {
+        "cast($1 as bigint) = 0 and seq > $2"
+    };
+    (postgres) => {
+        "(transaction_id, seq) > (cast(cast(cast($1 as bigint) as text) as xid8), $2) \
+         and transaction_id < pg_snapshot_xmin(pg_current_snapshot())"
+    };
+}
+
+/// Changes after a position, but for those of routing.
+pub fn after(tx: &mut Tx<'_>, position: Position, limit: i64) -> Result<Page> {
+    let sql = Sql {
+        sqlite: concat!(
+            "select ",
+            columns!(sqlite),
+            " from changes where ",
+            after!(sqlite),
+            " and kind <> 'routing' order by seq limit $3"
+        ),
+        postgres: concat!(
+            "select ",
+            columns!(postgres),
+            " from changes where ",
+            after!(postgres),
+            " and kind <> 'routing' order by transaction_id, seq limit $3"
+        ),
+    };
+    let changes = tx.all(sql, &[&position.transaction, &position.seq, &limit], change)?;
+    page(tx, position, changes)
+}
+
+/// Changes of routing after a position: an index of their own, as they are asked for all the time.
+pub fn of_routing(tx: &mut Tx<'_>, position: Position) -> Result<Page> {
+    let sql = Sql {
+        sqlite: concat!(
+            "select ",
+            columns!(sqlite),
+            " from changes where kind = 'routing' and ",
+            after!(sqlite),
+            " order by seq"
+        ),
+        postgres: concat!(
+            "select ",
+            columns!(postgres),
+            " from changes where kind = 'routing' and ",
+            after!(postgres),
+            " order by transaction_id, seq"
+        ),
+    };
+    let changes = tx.all(sql, &[&position.transaction, &position.seq], change)?;
+    page(tx, position, changes)
+}
+
+fn page(tx: &mut Tx<'_>, position: Position, changes: Vec<Change>) -> Result<Page> {
+    if let Some(last) = changes.last() {
+        return Ok(Page { reached: last.position, changes, restarted: false });
+    }
+    let restarted = is_foreign(tx, position)?;
+    let reached = if restarted { last(tx)? } else { position };
+    Ok(Page { changes, reached, restarted })
 }
 
 fn change(row: &Row<'_>) -> Result<Change> {
-    Ok(Change { seq: row.get("seq")?, subject: row.get("subject")?, revision: row.get("revision")? })
+    let kind: String = row.get("kind")?;
+    Ok(Change {
+        position: position(row)?,
+        tenant: row.get("tenant_id")?,
+        kind: Kind::parse(&kind)
+            .ok_or_else(|| super::Error::Unexpected(format!("changes holds the unknown word {kind}")))?,
+        subject: row.get("subject")?,
+        revision: row.get("revision")?,
+        at: row.get("changed_at")?,
+        events: row.get("events")?,
+    })
 }
 
-/// The newest change of any kind; a reader that begins here misses nothing that is committed later.
-pub fn last(tx: &mut Tx<'_>) -> Result<i64> {
+fn position(row: &Row<'_>) -> Result<Position> {
+    Ok(Position { transaction: row.get("transaction_id")?, seq: row.get("seq")? })
+}
+
+/// The newest change of any kind that can be read; a reader that begins here misses nothing that is committed later.
+pub fn last(tx: &mut Tx<'_>) -> Result<Position> {
     let sql = Sql {
-        sqlite: "select coalesce(max(seq), 0) as seq from changes",
-        // What still runs may hold lower numbers: begin below all of it.
-        postgres: "select coalesce((select min(seq) - 1 from changes
-                       where transaction_id >= pg_snapshot_xmin(pg_current_snapshot())),
-                       (select max(seq) from changes), 0) as seq",
+        sqlite: "select 0 as transaction_id, seq from changes order by seq desc limit 1",
+        postgres: "select cast(cast(transaction_id as text) as bigint) as transaction_id, seq from changes
+                   where transaction_id < pg_snapshot_xmin(pg_current_snapshot())
+                   order by transaction_id desc, seq desc limit 1",
     };
-    Ok(tx.first(sql, &[], |row| row.get("seq"))?.unwrap_or(0))
+    Ok(tx.first(sql, &[], position)?.unwrap_or_default())
 }
 
-/// Forgets changes made before `before`, at most `limit` of them; how many. Routing's are few and kept.
-pub fn forget(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<u64> {
+/// Whether a position is beyond all that this database can have given out: it is another one's.
+fn is_foreign(tx: &mut Tx<'_>, position: Position) -> Result<bool> {
+    let sql = Sql {
+        sqlite: "select cast($1 as bigint) <> 0
+                     or cast($2 as bigint) > coalesce((select seq from sqlite_sequence where name = 'changes'), 0)
+                     as is_foreign",
+        postgres: "select cast(cast(cast($1 as bigint) as text) as xid8) >= pg_snapshot_xmax(pg_current_snapshot())
+                       or cast($2 as bigint) < 0 as is_foreign",
+    };
+    let found = tx.first(sql, &[&position.transaction, &position.seq], |row| row.get("is_foreign"))?;
+    Ok(found.unwrap_or(false))
+}
+
+/// Whether everything after this position can still be read.
+pub fn is_complete_after(tx: &mut Tx<'_>, position: Position) -> Result<bool> {
+    if is_foreign(tx, position)? {
+        return Ok(false);
+    }
+    Ok(stored(tx, FORGOTTEN)?.is_none_or(|forgotten| position >= forgotten))
+}
+
+/// Where a reader that keeps its place in the database has got to.
+pub fn stored(tx: &mut Tx<'_>, reader: &str) -> Result<Option<Position>> {
+    tx.first("select transaction_id, seq from positions where name = $1", &[&reader], position)
+}
+
+/// Keeps a reader's place, or the newest forgotten change.
+pub fn store(tx: &mut Tx<'_>, reader: &str, at: Position) -> Result<()> {
     tx.execute(
-        "delete from changes where seq in
-             (select seq from changes where changed_at < $1 and kind <> 'routing' order by seq limit $2)",
-        &[&before, &limit],
-    )
+        "insert into positions (name, transaction_id, seq) values ($1, $2, $3)
+         on conflict (name) do update set transaction_id = excluded.transaction_id, seq = excluded.seq",
+        &[&reader, &at.transaction, &at.seq],
+    )?;
+    Ok(())
+}
+
+/// Moves a reader's place on; false when it is not where it was thought to be: somebody else has moved it.
+pub fn advance(tx: &mut Tx<'_>, reader: &str, from: Position, to: Position) -> Result<bool> {
+    let moved = tx.execute(
+        "update positions set transaction_id = $1, seq = $2 where name = $3 and transaction_id = $4 and seq = $5",
+        &[&to.transaction, &to.seq, &reader, &from.transaction, &from.seq],
+    )?;
+    Ok(moved == 1)
+}
+
+/// Makes a restored backup's changes this server's own. Their transactions may be ahead of it: they would be read only
+/// when it gets there, and readers that were there already would stall until then. Done at the start of a server.
+pub fn adopt(tx: &mut Tx<'_>) -> Result<()> {
+    if tx.engine() == Engine::Sqlite {
+        return Ok(());
+    }
+    tx.execute(
+        "update changes set transaction_id = cast('0' as xid8)
+         where transaction_id >= pg_snapshot_xmax(pg_current_snapshot())",
+        &[],
+    )?;
+    tx.execute(
+        "delete from positions
+         where transaction_id >= cast(cast(pg_snapshot_xmax(pg_current_snapshot()) as text) as bigint)",
+        &[],
+    )?;
+    tx.execute(
+        "update webhook_endpoints set since_transaction = 0, since_seq = 0
+         where since_transaction >= cast(cast(pg_snapshot_xmax(pg_current_snapshot()) as text) as bigint)",
+        &[],
+    )?;
+    Ok(())
+}
+
+/// Forgets the oldest changes, of those made before `before` at most `limit`; how many. Routing's are few and kept.
+pub fn forget(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<u64> {
+    let oldest = Sql {
+        sqlite: "select 0 as transaction_id, seq, changed_at from changes where kind <> 'routing'
+                 order by seq limit $1",
+        postgres: "select cast(cast(transaction_id as text) as bigint) as transaction_id, seq, changed_at from changes
+                   where kind <> 'routing' order by changes.transaction_id, seq limit $1",
+    };
+    let oldest =
+        tx.all(oldest, &[&limit], |row| Ok((position(row)?, row.get::<Timestamp>("changed_at")?)))?;
+    let Some((newest, _)) = oldest.into_iter().rev().find(|(_, at)| *at < before) else { return Ok(0) };
+    let sql = Sql {
+        sqlite: "delete from changes where cast($1 as bigint) = 0 and seq <= $2 and changed_at < $3
+                     and kind <> 'routing'",
+        postgres: "delete from changes
+                   where (transaction_id, seq) <= (cast(cast(cast($1 as bigint) as text) as xid8), $2)
+                       and changed_at < $3 and kind <> 'routing'",
+    };
+    let forgotten = tx.execute(sql, &[&newest.transaction, &newest.seq, &before])?;
+    store(tx, FORGOTTEN, newest)?;
+    Ok(forgotten)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_is_read_only_as_it_is_written() {
+        for position in [
+            Position::default(),
+            Position { transaction: 0, seq: 17 },
+            Position { transaction: 7_310_221, seq: i64::MAX },
+            Position { transaction: i64::MAX, seq: 1 },
+        ] {
+            assert_eq!(position.to_string().parse(), Ok(position));
+        }
+        for text in [
+            "",
+            "-",
+            "1",
+            "1-",
+            "-1",
+            "1-2-3",
+            "01-2",
+            "1-02",
+            "+1-2",
+            "1-+2",
+            "1--2",
+            " 1-2",
+            "1-2 ",
+            "1- 2",
+            "a-1",
+            "9223372036854775808-1",
+            "1-9223372036854775808",
+            "١-٢",
+            "0x1-1",
+            "1.0-1",
+        ] {
+            assert_eq!(text.parse::<Position>(), Err(NotAPosition), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn positions_sort_by_transaction_first() {
+        let at = |transaction, seq| Position { transaction, seq };
+        assert!(at(1, 9) < at(2, 1) && at(2, 1) < at(2, 2));
+    }
 }

@@ -15,6 +15,7 @@ use crate::ids::{
     AgentId, ApiKeyId, AuditId, CallId, CampaignId, DeliveryId, EndpointId, ErasureId, EventId, JobId,
     LeadId, NoteId, NumberId, SessionId, TaskId, TenantId, TrunkId, UserId,
 };
+use crate::tenancy::{CampaignStatus, NumberKind, Provider};
 
 /// What can be bound in a statement on both engines: texts, `i64`, `f64`, `bool`, [`Timestamp`], ids,
 /// [`Json`], and options of them. Integer columns are `bigint`, so `i32` is refused by PostgreSQL.
@@ -72,6 +73,7 @@ macro_rules! text_column {
         }
     )+};
 }
+text_column!(CampaignStatus, NumberKind, Provider);
 text_column!(TenantId, CampaignId, AgentId, NumberId, TrunkId, CallId, LeadId, JobId);
 text_column!(Status, EndReason);
 text_column!(

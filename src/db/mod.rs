@@ -9,11 +9,15 @@
 
 pub mod access;
 pub mod analytics;
+pub mod api_keys;
 pub mod audit;
 pub mod calls;
 pub mod changes;
 mod column;
 pub mod configuration;
+pub mod deliveries;
+pub mod endpoints;
+pub mod erasing;
 mod error;
 pub mod facts;
 pub mod idempotency;
@@ -28,11 +32,17 @@ mod postgres;
 mod queue;
 pub mod resources;
 pub mod routing;
+pub mod sending;
+pub mod sessions;
+pub mod shown;
+pub mod sign_ins;
 mod sql;
 mod sqlite;
+pub mod tasks;
 #[cfg(test)]
 mod tests;
 pub mod tls;
+pub mod users;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -43,7 +53,7 @@ use crossbeam_channel::Receiver;
 
 pub use column::{Bind, Column, Json};
 pub use error::{Error, PostgresError, Result};
-pub use notice::{Notice, Notices};
+pub use notice::{Commits, Notice, Notices};
 pub use observe::{Lane, Observation, Observer, Outcome};
 pub use options::Options;
 pub use sql::{Row, Sql, Tx};
@@ -107,9 +117,10 @@ impl Db {
 
     fn open_postgres(connector: &Arc<postgres::Connector>, options: &Options) -> Result<Db> {
         use postgres::Reads::{AsPlanned, ByIndex};
+        let notifier = Notifier::new();
         let pool = |name, threads: usize, budget, reads| {
             let bodies = (0..threads).map(|_| {
-                let worker = postgres::Worker::new(connector.clone(), budget, reads);
+                let worker = postgres::Worker::new(connector.clone(), notifier.clone(), budget, reads);
                 move |jobs: Receiver<Message>| worker.run(&jobs)
             });
             Pool::start(name, options.queue, bodies)
@@ -119,7 +130,7 @@ impl Db {
             pool("db-read", options.readers, options.budget, ByIndex)?,
             pool("db-report", options.reporters, options.report_budget, AsPlanned)?,
         ];
-        let db = Self::with(Engine::Postgres, pools, Notifier::new(), options);
+        let db = Self::with(Engine::Postgres, pools, notifier, options);
         postgres::listen(connector.clone(), db.0.notifier.clone(), Arc::downgrade(&db.0.open))?;
         Ok(db)
     }
@@ -245,6 +256,12 @@ impl Db {
     /// SQLite other processes' commits come as [`Notice::Anything`], within about a quarter of a second.
     pub fn notifications(&self) -> Notices {
         self.0.notifier.subscribe()
+    }
+
+    /// Tells of this process's own commits to the outbox ([`changes::note`]), as they come. For who follows it; others'
+    /// commits have to be looked for.
+    pub fn commits(&self) -> Commits {
+        self.0.notifier.commits()
     }
 
     /// Refuses new work, finishes what is queued, leaves a complete file (SQLite) and ends the threads.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::watch;
 
 /// Something was committed that others may wait for.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -48,26 +49,51 @@ impl Notices {
     }
 }
 
+/// Tells that this process committed something to the outbox; other processes' commits it does not tell of.
+pub struct Commits(watch::Receiver<()>);
+
+impl Commits {
+    /// Returns once something was committed since this last returned. Dropping the future loses nothing.
+    pub async fn next(&mut self) {
+        if self.0.changed().await.is_err() {
+            // The database was closed: there is nothing to wait for.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
 /// Whom the engines tell; none is the end.
 #[derive(Clone)]
-pub(super) struct Notifier(broadcast::Sender<Option<Notice>>);
+pub(super) struct Notifier {
+    notices: broadcast::Sender<Option<Notice>>,
+    commits: watch::Sender<()>,
+}
 
 impl Notifier {
     pub(super) fn new() -> Notifier {
-        Notifier(broadcast::Sender::new(256))
+        Notifier { notices: broadcast::Sender::new(256), commits: watch::Sender::new(()) }
     }
 
     pub(super) fn subscribe(&self) -> Notices {
-        Notices(self.0.subscribe())
+        Notices(self.notices.subscribe())
+    }
+
+    pub(super) fn commits(&self) -> Commits {
+        Commits(self.commits.subscribe())
+    }
+
+    /// Something was committed to the outbox. Every call does that: it costs next to nothing.
+    pub(super) fn committed_change(&self) {
+        self.commits.send_replace(());
     }
 
     /// Nobody listening is no failure.
     pub(super) fn tell(&self, notice: Notice) {
-        let _ = self.0.send(Some(notice));
+        let _ = self.notices.send(Some(notice));
     }
 
     pub(super) fn end(&self) {
-        let _ = self.0.send(None);
+        let _ = self.notices.send(None);
     }
 
     pub(super) fn topic(&self, topic: &str) {

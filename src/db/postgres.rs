@@ -102,6 +102,7 @@ pub(super) enum Reads {
 /// A thread with a connection of its own, made when it is first needed and again when it is lost.
 pub(super) struct Worker {
     connector: Arc<Connector>,
+    notifier: Notifier,
     statement_timeout: Duration,
     reads: Reads,
     client: Option<Client>,
@@ -110,8 +111,14 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(connector: Arc<Connector>, statement_timeout: Duration, reads: Reads) -> Worker {
-        Worker { connector, statement_timeout, reads, client: None, known: Known::new(), refuse_until: None }
+    pub(super) fn new(
+        connector: Arc<Connector>,
+        notifier: Notifier,
+        statement_timeout: Duration,
+        reads: Reads,
+    ) -> Worker {
+        let (client, known) = (None, Known::new());
+        Worker { connector, notifier, statement_timeout, reads, client, known, refuse_until: None }
     }
 
     pub(super) fn run(mut self, jobs: &Receiver<Message>) {
@@ -147,7 +154,7 @@ impl Worker {
         };
         let t = client.build_transaction().isolation_level(level).read_only(read_only).start()?;
         let Some(job) = job.take() else { return Ok(()) };
-        if !perform(job, t, &mut self.known) {
+        if !perform(job, t, &mut self.known, &self.notifier) {
             self.known.clear();
             if self
                 .client
@@ -182,11 +189,12 @@ fn connect(
 }
 
 /// Runs the closure, ends the transaction and answers. Returns whether the connection is surely sound.
-fn perform(job: Job, t: postgres::Transaction<'_>, known: &mut Known) -> bool {
+fn perform(job: Job, t: postgres::Transaction<'_>, known: &mut Known, notifier: &Notifier) -> bool {
     let budget = job.budget;
     let mut tx = Tx::new(On::Postgres(t, known), budget);
     let Some(done) = job.run(&mut tx) else { return true };
     let announced = if done.keep { announce(&mut tx) } else { Ok(()) };
+    let noted_change = tx.noted_change;
     let sound = !matches!(tx.failed, Some(Error::Busy | Error::Postgres(_)));
     let On::Postgres(t, _) = tx.on else { return false };
     let ended = match announced {
@@ -200,7 +208,11 @@ fn perform(job: Job, t: postgres::Transaction<'_>, known: &mut Known) -> bool {
         }
     };
     let sound = sound && ended.is_ok();
+    let noted_change = noted_change && ended.is_ok();
     (done.answer)(ended);
+    if noted_change {
+        notifier.committed_change();
+    }
     sound
 }
 

@@ -8,12 +8,27 @@ use crate::phone::E164;
 
 use super::{Error, Result, Row, Tx};
 
+/// Of one tenant, by the index, or of all of them.
+macro_rules! of {
+    ($only:expr, $select:literal, $tenant:literal) => {
+        if $only.is_some() {
+            concat!($select, " and ", $tenant, " = $1")
+        } else {
+            concat!($select, " and cast($1 as text) is null")
+        }
+    };
+}
+
 /// One tenant's rules, or every tenant's. Archived rows are not there; nor is an archived tenant.
 pub fn load(tx: &mut Tx<'_>, only: Option<&TenantId>) -> Result<Vec<TenantRouting>> {
     let mut tenants: HashMap<TenantId, TenantRouting> = HashMap::new();
     tx.each(
-        "select id, name, active, region, max_concurrent, default_agent_id from tenants
-         where archived_at is null and (cast($1 as text) is null or id = $1)",
+        of!(
+            only,
+            "select id, name, active, region, max_concurrent, default_agent_id from tenants
+             where archived_at is null",
+            "id"
+        ),
         &[&only],
         |row| {
             let rules = tenant(row)?;
@@ -22,8 +37,7 @@ pub fn load(tx: &mut Tx<'_>, only: Option<&TenantId>) -> Result<Vec<TenantRoutin
         },
     )?;
     tx.each(
-        "select id, tenant_id, name, active from agents
-         where archived_at is null and (cast($1 as text) is null or tenant_id = $1)",
+        of!(only, "select id, tenant_id, name, active from agents where archived_at is null", "tenant_id"),
         &[&only],
         |row| {
             let agent = Agent { name: row.get("name")?, active: row.get("active")? };
@@ -34,8 +48,12 @@ pub fn load(tx: &mut Tx<'_>, only: Option<&TenantId>) -> Result<Vec<TenantRoutin
         },
     )?;
     tx.each(
-        "select id, tenant_id, name, status, agent_id, fallback_agent_id, max_concurrent from campaigns
-         where archived_at is null and (cast($1 as text) is null or tenant_id = $1)",
+        of!(
+            only,
+            "select id, tenant_id, name, status, agent_id, fallback_agent_id, max_concurrent from campaigns
+             where archived_at is null",
+            "tenant_id"
+        ),
         &[&only],
         |row| {
             let campaign = campaign(row)?;
@@ -46,8 +64,11 @@ pub fn load(tx: &mut Tx<'_>, only: Option<&TenantId>) -> Result<Vec<TenantRoutin
         },
     )?;
     tx.each(
-        "select id, tenant_id, number, active, campaign_id from phone_numbers
-         where archived_at is null and (cast($1 as text) is null or tenant_id = $1)",
+        of!(
+            only,
+            "select id, tenant_id, number, active, campaign_id from phone_numbers where archived_at is null",
+            "tenant_id"
+        ),
         &[&only],
         |row| {
             let (number, rest) = number(row)?;
@@ -58,9 +79,12 @@ pub fn load(tx: &mut Tx<'_>, only: Option<&TenantId>) -> Result<Vec<TenantRoutin
         },
     )?;
     tx.each(
-        "select tenant_id, project, livekit_trunk_id from platform_trunks
-         where archived_at is null and livekit_trunk_id is not null
-         and (cast($1 as text) is null or tenant_id = $1)",
+        of!(
+            only,
+            "select tenant_id, project, livekit_trunk_id from platform_trunks
+             where archived_at is null and livekit_trunk_id is not null",
+            "tenant_id"
+        ),
         &[&only],
         |row| {
             let trunk = (row.get("project")?, row.get("livekit_trunk_id")?);

@@ -35,6 +35,8 @@ pub struct Tx<'c> {
     pub(super) on: On<'c>,
     pub(super) failed: Option<Error>,
     pub(super) topics: Vec<String>,
+    /// A change was noted in the outbox: who follows it is woken once this is committed.
+    pub(super) noted_change: bool,
     until: Option<Instant>,
 }
 
@@ -66,7 +68,13 @@ pub(super) fn out_of_time() -> bool {
 impl<'c> Tx<'c> {
     pub(super) fn new(on: On<'c>, budget: Duration) -> Self {
         // A budget too long to add is none.
-        Tx { on, failed: None, topics: Vec::new(), until: Instant::now().checked_add(budget) }
+        Tx {
+            on,
+            failed: None,
+            topics: Vec::new(),
+            noted_change: false,
+            until: Instant::now().checked_add(budget),
+        }
     }
 
     /// Which engine this is; for the few forks inside `db`.

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::notice::{Notice, Notifier};
@@ -126,6 +127,9 @@ pub(super) fn connect(path: &Path, role: Role) -> Result<Connection> {
         i32::from(role == Role::Reader)
     ))?;
     c.progress_handler(10_000, Some(out_of_time))?;
+    // Its own `lower` knows ASCII only.
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    c.create_scalar_function("fold", 1, flags, |args| args.get::<String>(0).map(|text| text.to_lowercase()))?;
     Ok(c)
 }
 
@@ -204,9 +208,10 @@ impl Writer {
     /// Runs the closure and those that wait behind it, each in its own savepoint, commits once and answers.
     /// Returns a message it took and could not serve.
     fn commit_together(&mut self, first: Job, jobs: &Receiver<Message>) -> Option<Message> {
-        let mut batch = Batch { c: &self.c, answers: Vec::new(), topics: Vec::new(), next: None };
+        let mut batch =
+            Batch { c: &self.c, answers: Vec::new(), topics: Vec::new(), noted_change: false, next: None };
         let committed = batch.run(first, jobs);
-        let Batch { answers, topics, next, .. } = batch;
+        let Batch { answers, topics, noted_change, next, .. } = batch;
         if let Err(e) = &committed {
             tracing::warn!(error = %e, undone = answers.len(), "SQLite did not commit");
             if !self.c.is_autocommit() {
@@ -218,6 +223,9 @@ impl Writer {
         }
         if committed.is_ok() {
             topics.iter().for_each(|topic| self.notifier.topic(topic));
+            if noted_change {
+                self.notifier.committed_change();
+            }
             self.checkpointer.kick(&self.c);
         }
         next
@@ -228,6 +236,7 @@ struct Batch<'c> {
     c: &'c Connection,
     answers: Vec<Answer>,
     topics: Vec<String>,
+    noted_change: bool,
     next: Option<Message>,
 }
 
@@ -262,6 +271,7 @@ impl Batch<'_> {
         let keep = done.as_ref().is_some_and(|done| done.keep);
         if keep {
             self.topics.append(&mut tx.topics);
+            self.noted_change |= tx.noted_change;
         }
         self.answers.extend(done.map(|done| done.answer));
         if self.c.is_autocommit() {

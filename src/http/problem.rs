@@ -129,6 +129,12 @@ impl From<crate::db::Error> for Problem {
     }
 }
 
+impl From<crate::auth::passwords::Busy> for Problem {
+    fn from(_: crate::auth::passwords::Busy) -> Problem {
+        Problem::busy()
+    }
+}
+
 impl Problem {
     /// One field is wrong: `invalid("/to_number", "must be text of at most 256 characters")`.
     pub fn invalid(pointer: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Problem {

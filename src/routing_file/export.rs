@@ -76,10 +76,11 @@ fn tenant(tx: &mut Tx<'_>, out: &mut Out, row: &Tenant) -> Result<(), Refused> {
         out.table("[[tenant.campaign]]");
         out.text("name", &campaign.name);
         out.text("id", &campaign.id);
-        out.text("status", &campaign.status);
+        out.text("status", campaign.status.as_str());
         out.text("agent", named(campaign.agent.as_ref()));
         out.text("fallback_agent", named(campaign.fallback_agent.as_ref()));
         out.limit(campaign.max_concurrent);
+        out.text("sip_trunk", campaign.sip_trunk.as_deref().unwrap_or_default());
     }
     let campaign_name: HashMap<_, _> = campaigns.iter().map(|row| (&row.id, row.name.as_str())).collect();
     let mut numbers = db::numbers(tx, &row.id)?;
@@ -91,8 +92,8 @@ fn tenant(tx: &mut Tx<'_>, out: &mut Out, row: &Tenant) -> Result<(), Refused> {
         out.text("id", &number.id);
         let campaign = number.campaign.as_ref().and_then(|id| campaign_name.get(id).copied());
         out.text("campaign", campaign.unwrap_or_default());
-        out.text("type", &number.kind);
-        out.text("provider", &number.provider);
+        out.text("type", number.kind.as_str());
+        out.text("provider", number.provider.as_str());
         out.text("provider_sid", number.provider_sid.as_deref().unwrap_or_default());
         out.text("livekit_trunk", number.livekit_trunk.as_deref().unwrap_or_default());
         out.truth("active", number.active);

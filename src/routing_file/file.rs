@@ -1,6 +1,7 @@
 //! A routing file as it was read: what each table says, and where.
 
 use super::Mistakes;
+use crate::tenancy::{CampaignStatus, NumberKind, Provider};
 
 /// A routing file, read. What is wrong with it by itself is in [`Self::mistakes`]; what is wrong with it on a
 /// given database, [`super::apply`] finds.
@@ -78,9 +79,10 @@ pub(super) struct Campaign {
     pub(super) line: usize,
     pub(super) id: Field<String>,
     pub(super) name: Field<String>,
-    pub(super) status: Field<String>,
+    pub(super) status: Field<CampaignStatus>,
     pub(super) agent: Field<Option<String>>,
     pub(super) fallback_agent: Field<Option<String>>,
+    pub(super) sip_trunk: Field<Option<String>>,
     pub(super) max_concurrent: Field<Option<i64>>,
 }
 
@@ -91,8 +93,8 @@ pub(super) struct Number {
     /// As it is written; its tenant's region says how to read it.
     pub(super) number: Field<String>,
     pub(super) campaign: Field<Option<String>>,
-    pub(super) kind: Field<String>,
-    pub(super) provider: Field<String>,
+    pub(super) kind: Field<NumberKind>,
+    pub(super) provider: Field<Provider>,
     pub(super) provider_sid: Field<Option<String>>,
     pub(super) livekit_trunk: Field<Option<String>>,
     pub(super) active: Field<bool>,
@@ -123,7 +125,7 @@ pub(super) const TENANT: Shape = Shape {
 pub(super) const AGENT: Shape = Shape { header: "[[tenant.agent]]", keys: &["name", "id", "active"] };
 pub(super) const CAMPAIGN: Shape = Shape {
     header: "[[tenant.campaign]]",
-    keys: &["name", "id", "status", "agent", "fallback_agent", "max_concurrent"],
+    keys: &["name", "id", "status", "agent", "fallback_agent", "max_concurrent", "sip_trunk"],
 };
 pub(super) const NUMBER: Shape = Shape {
     header: "[[tenant.number]]",

@@ -2,7 +2,8 @@
 //! `docs/routing-file.md`.
 //!
 //! In reading order: `read` (with `tables` and `values`) makes of the text what `file` holds, `planner` (with
-//! `matching`, `rows` and `numbers`) compares that with the database, `write` writes it, `show` says it.
+//! `matching`, `rows` and `numbers`) compares that with the database, `write` writes it and leaves it in the audit,
+//! `show` says it.
 
 mod export;
 mod file;
@@ -25,7 +26,6 @@ pub use file::RoutingFile;
 pub use mistakes::{Mistake, Mistakes};
 pub use plan::{Action, Change, FieldChange, Plan, Summary};
 pub use read::read;
-pub(crate) use values::nearest;
 
 use crate::clock::Timestamp;
 use crate::db::{self, Tx};
@@ -81,6 +81,7 @@ pub fn apply(
         planner.forget_made_ids();
     } else {
         planner.writes.write(tx, &planner.touched, now)?;
+        planner.writes.note(tx, (&planner.before, &planner.after), now)?;
     }
     Ok(Plan { applied: !options.dry_run, summary: planner.summary, changes: planner.changes })
 }

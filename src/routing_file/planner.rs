@@ -6,14 +6,15 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::file::{self, Field, RoutingFile};
 use super::matching::{Match, Matches, Wanted, match_rows};
 use super::plan::{Action, Change, FieldChange, Summary};
-use super::rows::{self, Existing, Names};
-use super::values::{nearest, quoted};
-use super::write::{Save, Writes};
+use super::rows::{self, Existing};
+use super::values::{no_such, quoted};
+use super::write::Writes;
 use super::{Mistakes, Options};
 use crate::clock::Timestamp;
 use crate::db::configuration::{self as db, Agent, Campaign, Kind, Tenant, Trunk};
 use crate::db::{Result, Tx};
 use crate::ids::{AgentId, CampaignId, TenantId};
+use crate::tenancy::rows::{Names, Row};
 
 /// Everything found out so far.
 pub(super) struct Planner<'f> {
@@ -203,7 +204,7 @@ impl<'f> Planner<'f> {
     }
 
     /// The rows that no table means: those that stay. The others are archived.
-    fn left_out<R: Existing + Save>(&mut self, place: usize, rows: &[R], matches: &Matches) -> Vec<R> {
+    fn left_out<R: Existing + Into<Row>>(&mut self, place: usize, rows: &[R], matches: &Matches) -> Vec<R> {
         let mut left: Vec<&R> = matches.left_out(rows).collect();
         left.sort_by_key(|row| row.name());
         if !self.options.prune {
@@ -215,10 +216,10 @@ impl<'f> Planner<'f> {
         Vec::new()
     }
 
-    pub(super) fn archive<R: Existing + Save>(&mut self, place: usize, row: &R) {
+    pub(super) fn archive<R: Existing + Into<Row>>(&mut self, place: usize, row: &R) {
         self.summary.archive += 1;
         self.touched.insert(self.tenants[place].row.id.clone());
-        self.writes.free.entry(R::KIND).or_default().push(row.id().to_owned());
+        self.writes.gone.push(row.clone().into());
         self.changes.push(Change {
             action: Action::Archive,
             kind: R::KIND,
@@ -231,7 +232,7 @@ impl<'f> Planner<'f> {
     }
 
     /// Notes what becomes of a row that the file means.
-    pub(super) fn settle<R: Existing + Save>(&mut self, place: usize, was: Option<&R>, row: &R) {
+    pub(super) fn settle<R: Existing + Into<Row>>(&mut self, place: usize, was: Option<&R>, row: &R) {
         let fields = if was == Some(row) { Vec::new() } else { self.compared(was, row) };
         let action = match was {
             None => Action::Create,
@@ -249,10 +250,9 @@ impl<'f> Planner<'f> {
         }
         self.touched.insert(self.tenants[place].row.id.clone());
         if was.is_some_and(|was| !was.is_archived() && was.name() != row.name()) {
-            // Two rows may be exchanging their names: neither keeps its old one while the other is written.
-            self.writes.free.entry(R::KIND).or_default().push(row.id().to_owned());
+            self.writes.renamed.entry(R::KIND).or_default().push(row.id().to_owned());
         }
-        row.save_in(&mut self.writes, was.is_none());
+        self.writes.saved.push((was.cloned().map(Into::into), row.clone().into()));
         self.changes.push(Change {
             action,
             kind: R::KIND,
@@ -301,14 +301,9 @@ impl<'f> Planner<'f> {
         let found = refer.known.get(name).cloned();
         if found.is_none() && !refer.unsure {
             let noun = if key == "campaign" { "campaign" } else { "agent" };
-            let hint = match nearest(name, refer.known.keys().map(String::as_str)) {
-                Some(meant) => format!("did you mean {}?", quoted(meant)),
-                None => format!("write it as [[tenant.{noun}]] too"),
-            };
-            self.mistakes.add(
-                *line,
-                format!("{key} is {}, but the tenant has no {noun} of that name; {hint}", quoted(name)),
-            );
+            let known = refer.known.keys().map(String::as_str);
+            let why = no_such(noun, name, known, &format!("write it as [[tenant.{noun}]] too"));
+            self.mistakes.add(*line, format!("{key} {why}"));
         }
         found
     }

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::file::{self, Agent, Campaign, Field, Number, RoutingFile, Tenant, Trunk};
 use super::tables::Tables;
-use super::values::{self, Read};
+use super::values;
 use crate::db::configuration::Kind;
 
 /// Reads a routing file. `name` is what mistakes call it.
@@ -83,10 +83,11 @@ fn campaign(tables: &mut Tables, table: Row<'_, '_>) -> Campaign {
         line: open.line,
         id: tables.id(&open),
         name: tables.name(&open),
-        status: tables.field(&open, "status", |value| values::word(value, &["active", "paused"])),
+        status: tables.field(&open, "status", values::word),
         agent: tables.field(&open, "agent", values::reference),
         fallback_agent: tables.field(&open, "fallback_agent", values::reference),
         max_concurrent: tables.field(&open, "max_concurrent", values::limit),
+        sip_trunk: tables.field(&open, "sip_trunk", values::foreign_id),
     }
 }
 
@@ -97,9 +98,8 @@ fn number(tables: &mut Tables, table: Row<'_, '_>) -> Number {
         id: tables.id(&open),
         number: tables.named(&open, "number", values::number),
         campaign: tables.field(&open, "campaign", values::reference),
-        kind: tables.field(&open, "type", |value| values::word(value, &["LOCAL", "TOLL_FREE", "MOBILE"])),
-        provider: tables
-            .field(&open, "provider", |value| values::word(value, &["TWILIO", "LIVEKIT", "OTHER"])),
+        kind: tables.field(&open, "type", values::word),
+        provider: tables.field(&open, "provider", values::word),
         provider_sid: tables.field(&open, "provider_sid", values::foreign_id),
         livekit_trunk: tables.field(&open, "livekit_trunk", values::foreign_id),
         active: tables.field(&open, "active", values::truth),
@@ -112,20 +112,10 @@ fn trunk(tables: &mut Tables, table: Row<'_, '_>) -> Trunk {
         line: open.line,
         id: tables.id(&open),
         name: tables.name(&open),
-        project: tables.field(&open, "project", project),
+        project: tables.field(&open, "project", values::project),
         twilio: tables.field(&open, "twilio", values::foreign_id),
         livekit: tables.field(&open, "livekit", values::foreign_id),
         active: tables.field(&open, "active", values::truth),
-    }
-}
-
-fn project(value: &DeValue<'_>) -> Read<String> {
-    match values::foreign_id(value)? {
-        Some(project) => Ok(project),
-        None => {
-            Err("must not be empty; it is the name of a LiveKit project of the settings, like \"default\""
-                .to_owned())
-        }
     }
 }
 

@@ -9,6 +9,9 @@ use super::file;
 use crate::clock::Timestamp;
 use crate::db::configuration::{Agent, Campaign, Kind, Number, Tenant, Trunk};
 use crate::ids::{AgentId, CampaignId, NumberId, TenantId, TrunkId};
+use crate::phone;
+use crate::tenancy::rows::Names;
+use crate::tenancy::{CampaignStatus, DEFAULT_PROJECT, DEFAULT_TIME_ZONE, Provider};
 
 /// A row as the database keeps it.
 pub(super) trait Existing: Clone + PartialEq {
@@ -23,14 +26,6 @@ pub(super) trait Existing: Clone + PartialEq {
     fn is_archived(&self) -> bool;
     /// What each key of the file says of it.
     fn keys(&self, names: &Names) -> Vec<Key>;
-}
-
-/// The names that references are written with. What is not here is archived, and a reference to it is none.
-#[derive(Debug, Default)]
-pub(super) struct Names {
-    pub(super) tenants: HashMap<TenantId, String>,
-    pub(super) agents: HashMap<AgentId, String>,
-    pub(super) campaigns: HashMap<CampaignId, String>,
 }
 
 /// What a key says.
@@ -132,6 +127,7 @@ impl Existing for Campaign {
             reference("agent", self.agent.as_ref(), &names.agents),
             reference("fallback_agent", self.fallback_agent.as_ref(), &names.agents),
             limit(self.max_concurrent),
+            key("sip_trunk", self.sip_trunk.as_deref()),
         ]
     }
 }
@@ -194,9 +190,6 @@ impl Existing for Trunk {
     }
 }
 
-/// The LiveKit project of a trunk that names none: the settings' own default.
-const DEFAULT_PROJECT: &str = "default";
-
 /// What a tenant's table makes of its row; its agents are not known yet.
 pub(super) fn tenant(table: &file::Tenant, was: Option<&Tenant>, (region, now): (&str, Timestamp)) -> Tenant {
     let kept = was.cloned().unwrap_or_else(|| Tenant {
@@ -204,7 +197,7 @@ pub(super) fn tenant(table: &file::Tenant, was: Option<&Tenant>, (region, now): 
         name: String::new(),
         active: true,
         region: region.to_owned(),
-        time_zone: "UTC".to_owned(),
+        time_zone: DEFAULT_TIME_ZONE.to_owned(),
         default_agent: None,
         max_concurrent: None,
         archived: false,
@@ -247,15 +240,17 @@ pub(super) fn campaign(
         id: table.id.given().map_or_else(|| CampaignId::new(now), |id| id.as_str().into()),
         tenant: tenant.clone(),
         name: String::new(),
-        status: "active".to_owned(),
+        status: CampaignStatus::Active,
         agent: None,
         fallback_agent: None,
+        sip_trunk: None,
         max_concurrent: None,
         archived: false,
     });
     Campaign {
         name: table.name.or(kept.name),
         status: table.status.or(kept.status),
+        sip_trunk: table.sip_trunk.or(kept.sip_trunk),
         max_concurrent: table.max_concurrent.or(kept.max_concurrent),
         archived: false,
         ..kept
@@ -272,12 +267,14 @@ pub(super) fn number(
         id: table.id.given().map_or_else(|| NumberId::new(now), |id| id.as_str().into()),
         tenant: tenant.clone(),
         number: String::new(),
-        kind: type_of(number).to_owned(),
-        provider: "TWILIO".to_owned(),
+        kind: phone::kind_of(number),
+        provider: Provider::Twilio,
         provider_sid: None,
         campaign: None,
         livekit_trunk: None,
         active: true,
+        purchased_at: None,
+        metadata: serde_json::Map::new(),
         archived: false,
     });
     Number {
@@ -290,6 +287,8 @@ pub(super) fn number(
         provider_sid: table.provider_sid.or(kept.provider_sid),
         livekit_trunk: table.livekit_trunk.or(kept.livekit_trunk),
         active: table.active.or(kept.active),
+        purchased_at: kept.purchased_at,
+        metadata: kept.metadata,
         archived: false,
         id: kept.id,
     }
@@ -319,15 +318,5 @@ pub(super) fn trunk(
         active: table.active.or(kept.active),
         archived: false,
         ..kept
-    }
-}
-
-/// The type of a number, as far as number plans tell.
-fn type_of(number: &str) -> &'static str {
-    use crate::phone::{E164, NumberKind, kind};
-    match E164::exactly(number).map(|number| kind(&number)) {
-        Some(NumberKind::TollFree) => "TOLL_FREE",
-        Some(NumberKind::Mobile) => "MOBILE",
-        Some(NumberKind::Local) | None => "LOCAL",
     }
 }

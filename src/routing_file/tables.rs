@@ -7,7 +7,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::Mistakes;
 use super::file::{CHILDREN, Field, SHAPES, Shape, TENANT};
-use super::values::{self, Read, nearest, quoted, what};
+use super::values::{self, nearest, quoted, what};
+use crate::tenancy::values::Read;
 
 /// Reads tables and collects what is wrong with them.
 pub(super) struct Tables {

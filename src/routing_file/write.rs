@@ -1,77 +1,63 @@
-//! Writes what was planned, in an order in which no name is ever taken twice.
+//! Writes what was planned, in an order in which no name is ever taken twice and nobody waits for a call that waits for us.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::audit::Actor;
 use crate::clock::Timestamp;
-use crate::db::changes;
 use crate::db::configuration::{self as db, Agent, Campaign, Kind, Number, Tenant, Trunk};
-use crate::db::{Result, Tx};
+use crate::db::{Result, Tx, audit, changes};
 use crate::ids::TenantId;
+use crate::tenancy::rows::{Names, Row};
+
+/// Names a kind's rows among those to save, with whether they are new.
+macro_rules! saved {
+    ($($kind:ident $all:ident;)+) => {
+        impl Writes {
+            $(fn $all(&self) -> impl Iterator<Item = (bool, &$kind)> {
+                self.saved.iter().filter_map(|(was, row)| match row {
+                    Row::$kind(row) => Some((was.is_none(), row)),
+                    _ => None,
+                })
+            })+
+        }
+    };
+}
+
+saved! {
+    Tenant tenants;
+    Agent agents;
+    Campaign campaigns;
+    Number numbers;
+    Trunk trunks;
+}
 
 /// Rows to write.
 #[derive(Default)]
 pub(super) struct Writes {
-    /// Rows to archive; those that are renamed are archived first and saved later.
-    pub(super) free: BTreeMap<Kind, Vec<String>>,
-    new_tenants: Vec<Tenant>,
-    tenants: Vec<Tenant>,
-    agents: Vec<Agent>,
-    campaigns: Vec<Campaign>,
-    numbers: Vec<Number>,
-    trunks: Vec<Trunk>,
-}
-
-/// A row that can be put among [`Writes`].
-pub(super) trait Save: Clone {
-    fn save_in(&self, writes: &mut Writes, is_new: bool);
-}
-
-impl Save for Tenant {
-    fn save_in(&self, writes: &mut Writes, is_new: bool) {
-        let tenants = if is_new { &mut writes.new_tenants } else { &mut writes.tenants };
-        tenants.push(self.clone());
-    }
-}
-
-impl Save for Agent {
-    fn save_in(&self, writes: &mut Writes, _: bool) {
-        writes.agents.push(self.clone());
-    }
-}
-
-impl Save for Campaign {
-    fn save_in(&self, writes: &mut Writes, _: bool) {
-        writes.campaigns.push(self.clone());
-    }
-}
-
-impl Save for Number {
-    fn save_in(&self, writes: &mut Writes, _: bool) {
-        writes.numbers.push(self.clone());
-    }
-}
-
-impl Save for Trunk {
-    fn save_in(&self, writes: &mut Writes, _: bool) {
-        writes.trunks.push(self.clone());
-    }
+    /// Rows to archive.
+    pub(super) gone: Vec<Row>,
+    /// Rows to save: what they were, and what they become.
+    pub(super) saved: Vec<(Option<Row>, Row)>,
+    /// Rows among these that are renamed: two may exchange their names, so that neither keeps its old one meanwhile.
+    pub(super) renamed: BTreeMap<Kind, Vec<String>>,
 }
 
 impl Writes {
     /// Writes everything, and tells the servers which tenants to load again.
     pub(super) fn write(&self, tx: &mut Tx<'_>, touched: &BTreeSet<TenantId>, now: Timestamp) -> Result<()> {
-        for (kind, ids) in &self.free {
-            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-            db::archive(tx, *kind, &ids, now)?;
+        for kind in [Kind::Tenant, Kind::Agent, Kind::Number, Kind::Trunk] {
+            self.free(tx, kind, now)?;
         }
-        self.new_tenants.iter().try_for_each(|row| db::save_tenant(tx, row, now))?;
-        self.agents.iter().try_for_each(|row| db::save_agent(tx, row, now))?;
-        db::save_numbers(tx, &self.numbers, now)?;
-        self.trunks.iter().try_for_each(|row| db::save_trunk(tx, row, now))?;
-        // Calls are counted under locks of their campaign and tenant: these rows are written last, so that calls
-        // wait for them for as short as can be.
-        self.campaigns.iter().try_for_each(|row| db::save_campaign(tx, row, now))?;
-        self.tenants.iter().try_for_each(|row| db::save_tenant(tx, row, now))?;
+        let (new, changed): (Vec<_>, Vec<_>) = self.tenants().partition(|(is_new, _)| *is_new);
+        new.into_iter().try_for_each(|(_, row)| db::save_tenant(tx, row, now))?;
+        self.agents().try_for_each(|(_, row)| db::save_agent(tx, row, now))?;
+        db::save_numbers(tx, &self.numbers().map(|(_, row)| row).collect::<Vec<_>>(), now)?;
+        self.trunks().try_for_each(|(_, row)| db::save_trunk(tx, row, now))?;
+        // Calls are counted under locks of their tenant and then their campaign. These rows are written last, so that
+        // calls wait for as short as can be, and in the same order, so that we never wait for each other.
+        changed.into_iter().try_for_each(|(_, row)| db::save_tenant(tx, row, now))?;
+        self.free(tx, Kind::Campaign, now)?;
+        self.campaigns().try_for_each(|(_, row)| db::save_campaign(tx, row, now))?;
         for tenant in touched {
             // Routing has no revisions: who is told loads the tenant as it is.
             changes::note(tx, changes::Kind::Routing, Some(tenant), (tenant, 0), now)?;
@@ -80,5 +66,25 @@ impl Writes {
             tx.notify("routing");
         }
         Ok(())
+    }
+
+    /// Leaves an entry in the audit for every row that was written.
+    pub(super) fn note(
+        &self,
+        tx: &mut Tx<'_>,
+        (before, after): (&Names, &Names),
+        now: Timestamp,
+    ) -> Result<()> {
+        let saved = self.saved.iter().flat_map(|(was, row)| row.saved(was.as_ref(), (before, after)));
+        let gone = self.gone.iter().map(|row| row.gone(before));
+        audit::insert(tx, &Actor::apply(), saved.chain(gone), now)
+    }
+
+    /// Frees the names of this kind that others may take.
+    fn free(&self, tx: &mut Tx<'_>, kind: Kind, now: Timestamp) -> Result<()> {
+        let gone: Vec<&str> = self.gone.iter().filter(|row| row.kind() == kind).map(Row::id).collect();
+        db::archive(tx, kind, &gone, now)?;
+        let renamed = self.renamed.get(&kind).into_iter().flatten();
+        db::release(tx, kind, &renamed.map(String::as_str).collect::<Vec<_>>(), now)
     }
 }

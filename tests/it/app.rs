@@ -148,8 +148,8 @@ impl TestApp {
         #[expect(clippy::disallowed_methods, reason = "a test's own task")]
         let served = tokio::spawn(async move {
             let until = async move { drop(stopped.await) };
-            serve::serve(&config, setup.clock, until, |address, app| {
-                started.send((address, app.clone())).ok();
+            serve::serve(&config, setup.clock, until, |now| {
+                started.send((now.address, now.app.clone())).ok();
             })
             .await
             .expect("it serves");

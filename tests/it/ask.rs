@@ -28,7 +28,7 @@ on_both_databases! {
             "attributes": { "inbound": "true", "phone_number": "+15557654321", "caller": "+15551234567" },
         })));
         assert_eq!((lead.attempts, lead.status.as_str(), lead.name.as_str()), (1, "calling", "Inbound Caller +15551234567"));
-        assert_eq!(lead.metadata, json!({ "source": "inbound" }));
+        assert_eq!(json!(lead.metadata), json!({ "source": "inbound" }));
         app.stop().await;
     }
 

@@ -1,389 +1,308 @@
-//! What an operator does to a live call: hanging up and transferring, before a pretend LiveKit ten times as fast as
-//! the real one.
+//! The live stream: every change once and in order, to whoever may know of it.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
-use livekit::fake::{Behaviour, CallFault, Guest, Phone, SeenCall, Transfer, WebhookFault, Worker};
 use serde_json::json;
-use switchboard::call::attend::{Destination, Settled};
-use switchboard::call::{Call, EndReason, Status, timeline};
-use switchboard::carry_out::operator::{self, HangUp, Order, Transferred};
-use switchboard::clock::Clock;
-use switchboard::db::{self, Tx};
-use switchboard::hear::ATTEND;
+use switchboard::clock::Timestamp;
+use switchboard::db::changes::{self, Kind, Position};
+use switchboard::db::{self, Engine, Tx};
 use switchboard::ids::{CallId, TenantId};
+use switchboard::live::{Item, LiveEvent, Reason, Refused, Subscription};
+use switchboard::views::CallView;
 
 use crate::app::{Setup, TestApp};
+use crate::ask::{all, ask, with};
 use crate::on_both_databases;
-use crate::routing;
-use crate::world::{SOON, World, a_call, call, livekit, quick, time_passes};
+use crate::routing::{self, eventually};
+use crate::says::Line;
+use crate::world::SOON;
 
-const TO: &str = "+14155550123";
+fn acme() -> Option<TenantId> {
+    Some(TenantId::from("tnt_1"))
+}
+
+async fn listen(app: &TestApp, tenant: Option<TenantId>, after: Option<Position>) -> Subscription {
+    app.app.live().subscribe(tenant, after).await.expect("there is room")
+}
+
+/// What comes next; a stream that stalls fails the test.
+async fn item(from: &mut Subscription) -> Option<Item> {
+    tokio::time::timeout(SOON, from.next()).await.expect("something comes")
+}
+
+async fn event(from: &mut Subscription) -> Arc<LiveEvent> {
+    match item(from).await {
+        Some(Item::Event(event)) => event,
+        other => panic!("an event, not {other:?}"),
+    }
+}
+
+/// So many events, as position, id and revision.
+async fn events(from: &mut Subscription, count: usize) -> Vec<(Position, String, i64)> {
+    let mut heard = Vec::with_capacity(count);
+    while heard.len() < count {
+        let event = event(from).await;
+        heard.push((event.position, event.id.clone(), event.revision));
+    }
+    heard
+}
+
+/// Notes changes of a call that is not there, in one transaction.
+async fn note(app: &TestApp, tenant: Option<TenantId>, revisions: std::ops::Range<i64>) {
+    let now = app.app.clock.now();
+    let write = move |tx: &mut Tx<'_>| -> db::Result<()> {
+        revisions
+            .into_iter()
+            .try_for_each(|n| changes::note(tx, Kind::Call, tenant.as_ref(), ("call_none", n), now))
+    };
+    app.app.db.write(write).await.expect("changes");
+}
+
+/// The newest revision that was noted.
+async fn newest(app: &TestApp) -> i64 {
+    let sql = "select max(revision) as revision from changes where subject = 'call_none'";
+    let read = app.app.db.report(move |tx: &mut Tx<'_>| tx.first(sql, &[], |row| row.get("revision")));
+    read.await.expect("a number").unwrap_or(0)
+}
+
+fn revisions(heard: &[(Position, String, i64)]) -> Vec<i64> {
+    heard.iter().map(|(.., revision)| *revision).collect()
+}
 
 on_both_databases! {
-    async fn an_operator_hangs_up_a_call_that_an_agent_answered(setup: Setup) {
-        let Some((world, worker)) = world(setup).await else { return };
-        let (phone, before) = talking(&world).await;
-        let HangUp::Ended(ended) = hang_up(&world.app, &before.id).await else { panic!("it was open") };
-        assert_eq!(how(&ended), (Status::Completed, EndReason::OperatorHungUp));
-        assert_eq!(ended.revision, before.revision + 1);
-        assert_eq!(phone.ended().await.reason, "ROOM_DELETED");
-        world.room_gone(&phone).await;
-        let told = world.call(&phone, |call| call.evidence.caller_left.is_some()).await;
-        assert_eq!(how(&told), (Status::Completed, EndReason::OperatorHungUp), "{:?}", told.evidence.caller_left);
-        assert_eq!((worker.jobs().len(), world.app.leads().await[0].status.as_str()), (1, "completed"));
-        assert!(story(&told).contains(&"the operator hung up".to_owned()));
-        let HangUp::EndedBefore(again) = hang_up(&world.app, &before.id).await else { panic!("it was over") };
-        assert_eq!(how(&again), (Status::Completed, EndReason::OperatorHungUp));
-        world.stop().await;
-    }
-
-    async fn an_operator_cancels_a_call_that_rings_and_no_agent_is_left_alone(setup: Setup) {
-        let Some((world, worker)) = world(setup).await else { return };
-        worker.stop();
-        let late = world.livekit.worker("telephony-agent", Behaviour::answers().joining_after(Duration::from_millis(600)));
-        let phone = world.rings();
-        assert!(world.livekit.until(|_| late.jobs().len() == 1, SOON).await);
-        let ringing = world.call(&phone, |_| true).await;
-        let HangUp::Ended(ended) = hang_up(&world.app, &ringing.id).await else { panic!("it was open") };
-        assert_eq!(how(&ended), (Status::Missed, EndReason::OperatorCancelled));
-        let end = phone.ended().await;
-        assert_eq!((end.reason, end.answered), ("ROOM_DELETED", false));
-        assert!(world.livekit.until(|_| late.jobs()[0].is_present, SOON).await, "its token is good for an hour");
-        world.room_gone(&phone).await;
-        let ended = world.ended(&phone).await;
-        assert_eq!(how(&ended), (Status::Missed, EndReason::OperatorCancelled));
-        assert_eq!(world.app.leads().await[0].status, "missed");
-        world.stop().await;
-    }
-
-    async fn a_place_that_an_operator_frees_is_taken_by_the_next_caller(setup: Setup) {
-        let Some((world, _worker)) = world(setup).await else { return };
-        routing::limit(&world.app, 1).await;
-        let (_, first) = talking(&world).await;
-        let refused = world.rings();
-        assert_eq!(how(&world.ended(&refused).await), (Status::Rejected, EndReason::CampaignFull));
-        hang_up(&world.app, &first.id).await;
-        let (phone, second) = talking(&world).await;
-        let Transferred::Made(_) = transfer(&world.app, &second.id).await else { panic!("not made") };
-        phone.ended().await;
-        talking(&world).await;
-        world.stop().await;
-    }
-
-    async fn a_call_that_only_its_asker_knows_of_is_ended_and_the_room_it_named_deleted(setup: Setup) {
-        let Some((world, _worker)) = world(setup).await else { return };
-        let there = world.livekit.join("askers-room", Guest::person("alice")).expect("a visit");
-        for (id, room) in [("SIP-1", None), ("SIP-2", Some("askers-room")), ("SIP-3", Some("no-such-room"))] {
-            let mut body = json!({ "call_id": id, "from_number": "+15551234567", "to_number": routing::NUMBER });
-            if let Some(room) = room {
-                body["room_name"] = room.into();
-            }
-            assert_eq!(world.app.ask(&body).await.0, 200);
-            let named = |calls: &[Call]| calls.iter().find(|call| call.ring.keys.call.as_deref() == Some(id)).cloned();
-            let asked = world.app.until(named).await;
-            let Transferred::NotAnswered(_) = transfer(&world.app, &asked.id).await else { panic!("it rings") };
-            let HangUp::Ended(ended) = hang_up(&world.app, &asked.id).await else { panic!("it was open") };
-            assert_eq!(how(&ended), (Status::Missed, EndReason::OperatorCancelled));
-        }
-        assert_eq!(there.ended().await, "ROOM_DELETED");
-        let due = async || world.app.app.db.read(|tx| db::jobs::next_due(tx, ATTEND)).await.expect("a database");
-        routing::eventually("no job is left", async || due().await.is_none()).await;
-        world.stop().await;
-    }
-
-    async fn what_an_operator_may_not_have_is_not_there(setup: Setup) {
-        let Some((world, _worker)) = world(setup).await else { return };
-        let (phone, talking) = talking(&world).await;
-        let (app, theirs) = (&world.app.app, TenantId::from("tnt_2"));
-        for (tenant, id) in [(Some(&theirs), talking.id.clone()), (None, CallId::from("call_none"))] {
-            let ended = operator::hang_up(app, tenant, &id, nothing).await.unwrap();
-            assert!(matches!(ended, HangUp::NotFound), "{ended:?}");
-            let sent = operator::transfer(app, tenant, &id, order(), nothing).await.unwrap();
-            assert!(matches!(sent, Transferred::NotFound), "{sent:?}");
-        }
-        assert_eq!((phone.end(), world.livekit.transfers().len()), (None, 0));
-        let ended = operator::hang_up(app, None, &talking.id, nothing).await.unwrap();
-        assert!(matches!(ended, HangUp::Ended(_)), "the platform may end any call");
-        let mut nobodys = a_call();
-        nobodys.to = "+15550000000".into();
-        let nobodys = world.ended(&world.livekit.phone(nobodys)).await;
-        let ended = hang_up(&world.app, &nobodys.id).await;
-        assert!(matches!(ended, HangUp::NotFound), "a call without a tenant is the platform's alone");
-        world.stop().await;
-    }
-
-    async fn what_goes_with_an_order_is_done_in_its_transaction_or_the_order_is_not(setup: Setup) {
-        let Some((world, _worker)) = world(setup).await else { return };
-        let (phone, talking) = talking(&world).await;
-        let (app, tenant) = (&world.app.app, tenant());
-        let refuses = |_: &mut Tx<'_>, _: &Call, _: &Call| Err(db::Error::Duplicate);
-        let refused = operator::hang_up(app, Some(&tenant), &talking.id, refuses).await;
-        assert!(matches!(refused, Err(db::Error::Duplicate)));
-        let refused = operator::transfer(app, Some(&tenant), &talking.id, order(), refuses).await;
-        assert!(matches!(refused, Err(db::Error::Duplicate)));
-        let now = world.call(&phone, |_| true).await;
-        assert_eq!((now.is_open(), now.attendance.transfers.len()), (true, 0));
-        assert_eq!((phone.end(), world.livekit.transfers().len()), (None, 0));
-        let seen: Arc<Mutex<Vec<(bool, usize)>>> = Arc::default();
-        let notes = |seen: &Arc<Mutex<Vec<_>>>| {
-            let seen = seen.clone();
-            move |_: &mut Tx<'_>, before: &Call, after: &Call| -> db::Result<()> {
-                let mut seen = seen.lock().unwrap();
-                seen.extend([before, after].map(|call| (call.is_open(), call.attendance.transfers.len())));
-                Ok(())
-            }
-        };
-        world.livekit.next_transfer(Transfer::refused(486, "Busy Here"));
-        operator::transfer(app, Some(&tenant), &talking.id, order(), notes(&seen)).await.unwrap();
-        operator::hang_up(app, Some(&tenant), &talking.id, notes(&seen)).await.unwrap();
-        assert_eq!(*seen.lock().unwrap(), [(true, 0), (true, 1), (true, 1), (false, 1)]);
-        world.stop().await;
-    }
-
-    async fn a_caller_who_is_transferred_leaves_an_empty_room(setup: Setup) {
-        let Some((world, worker)) = world(setup).await else { return };
-        let (phone, before) = talking(&world).await;
-        let Transferred::Made(made) = transfer(&world.app, &before.id).await else { panic!("not made") };
-        assert_eq!(how(&made), (Status::Completed, EndReason::Transferred));
-        let asked = &world.livekit.transfers()[0];
-        assert_eq!((asked.to.as_str(), asked.identity.as_str()), ("tel:+14155550123", phone.identity()));
-        phone.ended().await;
-        world.room_gone(&phone).await;
-        assert!(world.livekit.until(|_| worker.agents().is_empty(), SOON).await);
-        let call = world.call(&phone, |call| call.evidence.caller_left.is_some()).await;
-        assert_eq!(how(&call), (Status::Completed, EndReason::Transferred), "{:?}", call.evidence.caller_left);
-        let told = story(&call);
-        for moment in [
-            "a transfer to +14155550123 was asked for",
-            "the transfer to +14155550123 was made",
-            "completed: the caller was transferred (transferred)",
-        ] {
-            assert!(told.contains(&moment.to_owned()), "{told:#?}");
-        }
-        assert_eq!((worker.jobs().len(), world.app.leads().await[0].status.as_str()), (1, "completed"));
-        let again = transfer(&world.app, &before.id).await;
-        assert!(matches!(again, Transferred::EndedBefore(_)), "{again:?}");
-        world.stop().await;
-    }
-
-    async fn a_transfer_that_the_other_side_refuses_leaves_the_call_as_it_was(setup: Setup) {
-        let Some((world, worker)) = world(setup).await else { return };
-        let (phone, before) = talking(&world).await;
-        world.livekit.next_transfer(Transfer::refused(486, "Busy Here"));
-        let Transferred::Refused { call, sip_status, why } = transfer(&world.app, &before.id).await else {
-            panic!("not refused")
-        };
-        assert_eq!((sip_status, why.as_str()), (Some(486), "486 Busy Here"));
-        assert_eq!(call.outcome, before.outcome);
-        assert!(story(&call).contains(&"the transfer to +14155550123 failed: 486 Busy Here".to_owned()));
-        assert_eq!((phone.end(), worker.agents().len(), world.sent(&phone).len()), (None, 1, 1));
-        let Transferred::Made(_) = transfer(&world.app, &before.id).await else { panic!("the next one is made") };
-        phone.ended().await;
-        world.stop().await;
-    }
-
-    async fn the_callers_leave_may_be_told_before_livekits_answer(setup: Setup) {
-        let Some((world, _worker)) = world(setup).await else { return };
-        let (phone, before) = talking(&world).await;
-        let held = world.livekit.faults().next_call(transfers, CallFault::HeldAfter);
-        let answered_late = async {
-            phone.ended().await;
-            let left = world.ended(&phone).await;
-            assert_eq!(how(&left), (Status::Completed, EndReason::CallerHungUp));
-            held.release();
-            left
-        };
-        let (made, left) = tokio::join!(transfer(&world.app, &before.id), answered_late);
-        let Transferred::Made(made) = made else { panic!("{made:?}") };
-        assert_eq!(how(&made), (Status::Completed, EndReason::Transferred));
-        assert_eq!((made.revision, made.outcome.ended_at), (left.revision + 1, left.outcome.ended_at));
-        world.room_gone(&phone).await;
-        world.stop().await;
-    }
-
-    async fn while_a_transfer_is_under_way_the_agent_may_go_and_nobody_else_may_transfer(setup: Setup) {
-        let setup = setup.with("SWITCHBOARD_CALLS__AGENT_SETTLED", "1ms");
-        let Some((world, worker)) = world(setup).await else { return };
-        let (phone, before) = talking(&world).await;
-        let held = world.livekit.faults().next_call(transfers, CallFault::HeldBefore);
-        let meanwhile = async {
-            assert!(held.struck(SOON).await);
-            let second = transfer(&world.app, &before.id).await;
-            assert!(matches!(second, Transferred::UnderWay(_)), "{second:?}");
-            assert!(worker.say_goodbye(phone.room()));
-            let left = world.call(&phone, |call| call.evidence.others().all(|(_, guest)| guest.left.is_some())).await;
-            assert!(left.is_open());
-            held.release();
-        };
-        let (made, ()) = tokio::join!(transfer(&world.app, &before.id), meanwhile);
-        let Transferred::Made(made) = made else { panic!("{made:?}") };
-        assert_eq!(how(&made), (Status::Completed, EndReason::Transferred));
-        phone.ended().await;
-        world.room_gone(&phone).await;
-        assert_eq!((worker.jobs().len(), world.livekit.transfers().len()), (1, 1));
-        world.stop().await;
-    }
-
-    async fn a_caller_whose_agent_left_for_a_transfer_that_failed_gets_an_agent_again(setup: Setup) {
-        let setup = setup.with("SWITCHBOARD_CALLS__AGENT_SETTLED", "1ms");
-        let Some((world, worker)) = world(setup).await else { return };
-        let (phone, before) = talking(&world).await;
-        world.livekit.next_transfer(Transfer::refused(603, "Decline"));
-        let held = world.livekit.faults().next_call(transfers, CallFault::HeldBefore);
-        let meanwhile = async {
-            assert!(held.struck(SOON).await);
-            assert!(worker.say_goodbye(phone.room()));
-            world.call(&phone, |call| call.evidence.others().all(|(_, guest)| guest.left.is_some())).await;
-            held.release();
-        };
-        let (refused, ()) = tokio::join!(transfer(&world.app, &before.id), meanwhile);
-        assert!(matches!(refused, Transferred::Refused { sip_status: Some(603), .. }), "{refused:?}");
-        assert!(world.livekit.until(|_| worker.jobs().len() == 2 && worker.jobs()[1].is_present, SOON).await);
-        assert_eq!(phone.end(), None);
-        hang_up(&world.app, &before.id).await;
-        phone.ended().await;
-        world.stop().await;
-    }
-
-    async fn when_livekits_answer_is_lost_the_webhooks_decide(setup: Setup) {
-        let Some((world, _worker)) = world(setup).await else { return };
-        let (phone, before) = talking(&world).await;
-        world.livekit.next_transfer(Transfer::Unanswered);
-        let unknown = transfer(&world.app, &before.id).await;
-        let Transferred::Unknown(call, why) = unknown else { panic!("{unknown:?}") };
-        assert_eq!((why.as_str(), call.outcome.status), ("LiveKit says: refer canceled", Status::InProgress));
-        let second = transfer(&world.app, &before.id).await;
-        assert!(matches!(second, Transferred::UnderWay(_)), "it may still be made: {second:?}");
-        phone.hang_up().await;
-        assert_eq!(how(&world.ended(&phone).await), (Status::Completed, EndReason::CallerHungUp));
-        let (phone, before) = talking(&world).await;
-        world.livekit.faults().next_call(transfers, CallFault::FailsAfter);
-        let unknown = transfer(&world.app, &before.id).await;
-        assert!(matches!(unknown, Transferred::Unknown(..)), "{unknown:?}");
-        phone.ended().await;
-        let ended = world.ended(&phone).await;
-        assert_eq!(how(&ended), (Status::Completed, EndReason::CallerHungUp), "nobody said that it was transferred");
-        assert!(matches!(&ended.attendance.transfers[0].settled, Some((_, Settled::Unknown { .. }))));
-        world.stop().await;
-    }
-
-    async fn a_livekit_that_takes_no_requests_was_not_asked_and_may_be_asked_again(setup: Setup) {
-        let Some((world, _worker)) = world(setup).await else { return };
-        let (_phone, before) = talking(&world).await;
-        world.livekit.faults().next_call(transfers, CallFault::TooMany);
-        let refused = transfer(&world.app, &before.id).await;
-        assert!(matches!(refused, Transferred::Unreachable(..)), "{refused:?}");
-        assert_eq!(world.livekit.transfers().len(), 0);
-        let Transferred::Made(_) = transfer(&world.app, &before.id).await else { panic!("not made") };
-        world.stop().await;
-    }
-
-    async fn a_caller_whom_livekit_does_not_know_any_more_cannot_be_transferred(setup: Setup) {
-        let Some((world, _worker)) = world(setup).await else { return };
-        let (phone, before) = talking(&world).await;
-        world.livekit.faults().every_webhook(|_| true, WebhookFault::Lost);
-        phone.hang_up().await;
-        let gone = transfer(&world.app, &before.id).await;
-        assert!(matches!(gone, Transferred::NoRoom(_)), "{gone:?}");
-        assert_eq!(how(&world.ended(&phone).await), (Status::Failed, EndReason::Reconciled));
-        world.stop().await;
-    }
-
-    async fn an_order_goes_on_when_whoever_gave_it_is_gone(setup: Setup) {
-        let Some((world, _worker)) = world(setup).await else { return };
-        let (phone, before) = talking(&world).await;
-        tokio::select! {
-            made = transfer(&world.app, &before.id) => panic!("so soon: {made:?}"),
-            asked = world.livekit.until(|livekit| !livekit.transfers().is_empty(), SOON) => assert!(asked),
-        }
-        phone.ended().await;
-        let call = world.call(&phone, |call| call.outcome.end_reason == Some(EndReason::Transferred)).await;
-        assert!(matches!(call.attendance.transfers[0].settled, Some((_, Settled::Made))));
-        world.stop().await;
-    }
-
-    async fn a_process_that_dies_in_the_middle_of_a_transfer_leaves_no_call_stuck(setup: Setup) {
-        let clock = Clock::manual(Clock::system().now());
-        let livekit = livekit(&clock, 0.1).await;
-        let setup = quick(setup.with("SWITCHBOARD_SERVER__SHUTDOWN_GRACE", "200ms").clock(clock.clone()));
-        let setup = setup.with("SWITCHBOARD_CALLS__AGENT_SETTLED", "1ms").livekit(livekit.url());
-        let Some(app) = setup.clone().start().await else { return };
+    async fn a_call_is_told_of_as_it_rings_is_answered_and_ends(setup: Setup) {
+        let Some(app) = setup.start().await else { return };
         routing::acme(&app).await;
-        livekit.set_webhooks(vec![app.events_url()]);
-        let worker = livekit.worker("telephony-agent", Behaviour::answers());
-        let phone = livekit.phone(a_call());
-        assert!(phone.answered().await);
-        let talking = call(&app, &phone, in_progress).await;
-        livekit.faults().next_call(transfers, CallFault::HeldBefore);
-        tokio::select! {
-            made = transfer(&app, &talking.id) => panic!("so soon: {made:?}"),
-            () = async { call(&app, &phone, |call| !call.attendance.transfers.is_empty()).await; } => {}
+        let mut heard = listen(&app, acme(), None).await;
+        let line = Line::new("1", app.app.clock.now());
+        app.event(&line.rings()).await;
+        let (rings, lead) = (event(&mut heard).await, event(&mut heard).await);
+        let call = app.calls().await.remove(0);
+        assert_eq!((rings.kind, &*rings.id, rings.revision), (Kind::Call, &*call.id, 1));
+        assert_eq!((&rings.tenant_id, &rings.events), (&acme(), &vec!["call.ringing".to_owned()]));
+        assert_eq!(rings.data, serde_json::to_value(CallView::of(&call)).unwrap());
+        assert_eq!((lead.kind, &*lead.id), (Kind::Lead, call.lead.as_deref().unwrap()));
+        assert_eq!((&lead.events, &lead.data["phoneNumber"]), (&vec!["lead.created".to_owned()], &json!("+15551234567")));
+
+        for told in [line.agent_joined(400), line.agent_spoke(500), line.hangs_up(7_800)] {
+            app.event(&told).await;
         }
-        let place = app.stop().await;
-        let app = TestApp::start(setup, place).await;
-        livekit.set_webhooks(vec![app.events_url()]);
-        assert!(worker.say_goodbye(phone.room()));
-        let alone = call(&app, &phone, |call| call.evidence.others().all(|(_, guest)| guest.left.is_some())).await;
-        // It may ring for half a second, and 10 s are for good measure.
-        time_passes(&clock, &livekit, Duration::from_secs(5), 0).await;
-        assert_eq!((livekit.dispatches().len(), alone.is_open()), (1, true), "the caller may be on its way");
-        time_passes(&clock, &livekit, Duration::from_secs(10), 1).await;
-        assert!(livekit.until(|_| worker.jobs().len() == 2, SOON).await, "the caller is looked after again");
-        hang_up(&app, &talking.id).await;
-        assert_eq!(phone.ended().await.reason, "ROOM_DELETED");
+        let mut words = Vec::new();
+        for _ in 0..3 {
+            let event = event(&mut heard).await;
+            words.push((event.kind, event.events.join(" ")));
+        }
+        let expected = [(Kind::Call, "call.answered"), (Kind::Call, "call.ended"), (Kind::Lead, "lead.updated")];
+        assert_eq!(words, expected.map(|(kind, words)| (kind, words.to_owned())));
         app.stop().await;
     }
+
+    async fn an_event_is_one_line_of_json_for_all_who_are_told(setup: Setup) {
+        let Some(app) = setup.start().await else { return };
+        let (mut one, mut other) = (listen(&app, None, None).await, listen(&app, None, None).await);
+        app.ask(&ask("SIP-1")).await;
+        let (event, same) = (event(&mut one).await, event(&mut other).await);
+        assert!(Arc::ptr_eq(&event, &same));
+        let json: serde_json::Value = serde_json::from_str(event.json()).unwrap();
+        assert_eq!(json["position"], event.position.to_string());
+        assert_eq!((&json["kind"], &json["id"], &json["revision"]), (&json!("call"), &json!(*event.id), &json!(1)));
+        assert_eq!((&json["tenantId"], &json["data"]["id"]), (&json!(null), &json!(*event.id)));
+        assert_eq!(json["events"], json!(["call.rejected", "call.ended"]));
+        assert!(!event.json().contains('\n'));
+        app.stop().await;
+    }
+
+    async fn a_tenant_is_told_of_its_own_and_the_platform_of_everything(setup: Setup) {
+        let Some(app) = setup.start().await else { return };
+        routing::acme(&app).await;
+        let start = listen(&app, None, None).await.position();
+        let mut platform = listen(&app, None, None).await;
+        let mut own = listen(&app, acme(), None).await;
+        let mut others = listen(&app, Some(TenantId::from("tnt_2")), None).await;
+        app.ask(&with(ask("SIP-1"), json!({ "to_number": "+15550000000" }))).await;
+        app.ask(&ask("SIP-2")).await;
+        note(&app, Some(TenantId::from("tnt_2")), 7..8).await;
+        let heard = events(&mut platform, 4).await;
+        let [unknown, call, lead, last] = heard.as_slice() else { panic!("{heard:?}") };
+        assert_ne!(unknown.1, call.1);
+        assert_eq!(events(&mut own, 2).await, [call.clone(), lead.clone()]);
+        assert_eq!(events(&mut others, 1).await, std::slice::from_ref(last));
+        // Nor is what a tenant missed anybody else's.
+        assert_eq!(events(&mut listen(&app, acme(), Some(start)).await, 2).await, [call.clone(), lead.clone()]);
+        assert_eq!(events(&mut listen(&app, Some(TenantId::from("tnt_2")), Some(start)).await, 1).await, std::slice::from_ref(last));
+        app.stop().await;
+    }
+
+    async fn who_comes_back_is_told_what_it_missed_without_a_gap_and_nothing_twice(setup: Setup) {
+        let Some(app) = setup.start().await else { return };
+        let mut first = listen(&app, acme(), None).await;
+        note(&app, acme(), 1..601).await;
+        let heard = events(&mut first, 100).await;
+        drop(first);
+        let (position, ..) = heard[99];
+        // More comes while they read what they missed, before, while and after the hub takes over.
+        let writes = async {
+            for n in 0..120 {
+                note(&app, acme(), 601 + n * 5..606 + n * 5).await;
+            }
+        };
+        let again = all((0..24).map(|n| {
+            let app = &app;
+            async move {
+                eventually("it is time to come back", async || newest(app).await >= 601 + n * 24).await;
+                let mut again = listen(app, acme(), Some(position)).await;
+                events(&mut again, 1100).await
+            }
+        }));
+        let (again, ()) = tokio::join!(again, writes);
+        for heard in again {
+            assert_eq!(revisions(&heard), (101..1201).collect::<Vec<_>>());
+            assert!(heard.is_sorted(), "positions only grow");
+        }
+        app.stop().await;
+    }
+
+    async fn who_has_heard_nothing_yet_can_come_back_with_its_position(setup: Setup) {
+        let Some(app) = setup.start().await else { return };
+        note(&app, acme(), 1..4).await;
+        let quiet = listen(&app, acme(), None).await;
+        let position: Position = quiet.position().to_string().parse().unwrap();
+        drop(quiet);
+        note(&app, acme(), 4..5).await;
+        // What runs elsewhere on PostgreSQL may have hidden the first ones from it: they come then, in order.
+        let mut again = listen(&app, acme(), Some(position)).await;
+        while event(&mut again).await.revision != 4 {}
+        app.stop().await;
+    }
+
+    async fn a_listener_that_does_not_read_is_dropped_and_says_so_last(setup: Setup) {
+        let Some(app) = setup.start().await else { return };
+        let (mut slow, mut quick) = (listen(&app, acme(), None).await, listen(&app, acme(), None).await);
+        let writes = async {
+            for n in 0..20 {
+                note(&app, acme(), n * 100..(n + 1) * 100).await;
+            }
+        };
+        let (heard, ()) = tokio::join!(events(&mut quick, 2000), writes);
+        assert_eq!(revisions(&heard), (0..2000).collect::<Vec<_>>());
+        let mut kept = Vec::new();
+        let last = loop {
+            match item(&mut slow).await {
+                Some(Item::Event(event)) => kept.push(event.revision),
+                other => break other,
+            }
+        };
+        assert!(matches!(last, Some(Item::Dropped(Reason::TooSlow))), "{last:?}");
+        assert!(kept.len() < 2000 && kept == (0..kept.len() as i64).collect::<Vec<_>>(), "{} kept", kept.len());
+        assert!(item(&mut slow).await.is_none());
+        assert!(app.app.metrics.encode().contains("\nswitchboard_live_dropped_total 1\n"));
+        // It goes on where it was.
+        let mut again = listen(&app, acme(), Some(slow.position())).await;
+        assert_eq!(event(&mut again).await.revision, kept.len() as i64);
+        app.stop().await;
+    }
+
+    async fn who_comes_back_too_late_is_told_to_read_anew(setup: Setup) {
+        let Some(app) = setup.start().await else { return };
+        let mut first = listen(&app, acme(), None).await;
+        note(&app, acme(), 1..4).await;
+        let heard = events(&mut first, 3).await;
+        let now = app.app.clock.now();
+        let later = now.saturating_add(SOON);
+        app.app.db.write(move |tx| changes::forget(tx, later, 2)).await.unwrap();
+        let beyond = Position { transaction: i64::MAX, seq: 1 };
+        for gone in [Position::default(), heard[0].0, beyond] {
+            let mut late = listen(&app, acme(), Some(gone)).await;
+            assert!(matches!(item(&mut late).await, Some(Item::Reset)), "{gone}");
+            note(&app, acme(), 9..10).await;
+            while event(&mut late).await.revision != 9 {}
+        }
+        let mut just_in_time = listen(&app, acme(), Some(heard[1].0)).await;
+        assert_eq!(event(&mut just_in_time).await.revision, 3);
+        app.stop().await;
+    }
+
+    async fn only_so_many_listen_and_who_leaves_makes_room(setup: Setup) {
+        let Some(app) = setup.start().await else { return };
+        let mut heard = all((0..200).map(|_| listen(&app, acme(), None))).await;
+        assert!(matches!(app.app.live().subscribe(acme(), None).await, Err(Refused::Full)));
+        let other = listen(&app, None, None).await;
+        assert_eq!(app.app.live().listeners(), 201);
+        heard.pop();
+        heard.push(listen(&app, acme(), None).await);
+        assert!(matches!(app.app.live().subscribe(acme(), None).await, Err(Refused::Full)));
+        drop((heard, other));
+        assert_eq!(app.app.live().listeners(), 0);
+        assert!(app.app.metrics.encode().contains("\nswitchboard_live_listeners 0\n"));
+        app.stop().await;
+    }
+
+    async fn a_server_that_stops_says_so_last(setup: Setup) {
+        let Some(app) = setup.start().await else { return };
+        let mut heard = listen(&app, acme(), None).await;
+        note(&app, acme(), 1..2).await;
+        assert_eq!(event(&mut heard).await.revision, 1);
+        app.stop().await;
+        assert!(matches!(item(&mut heard).await, Some(Item::Dropped(Reason::Stopping))));
+        assert!(item(&mut heard).await.is_none());
+    }
 }
 
-async fn world(setup: Setup) -> Option<(World, Worker)> {
-    let world = World::start(setup).await?;
-    let worker = world.livekit.worker("telephony-agent", Behaviour::answers());
-    Some((world, worker))
+#[tokio::test]
+async fn two_servers_on_one_database_tell_the_same_stream() {
+    let setup = || Setup::new(Engine::Postgres);
+    let Some(one) = setup().start().await else { return };
+    routing::acme(&one).await;
+    routing::limit(&one, 1000).await;
+    let other = TestApp::start(setup(), one.place.again()).await;
+    let (mut here, mut there) = (listen(&one, acme(), None).await, listen(&other, acme(), None).await);
+    let calls = all((0..40).map(|n| {
+        let (app, body) = (if n % 2 == 0 { &one } else { &other }, ask(&format!("SIP-{n}")));
+        async move { app.ask(&body).await.0 }
+    }));
+    // Each ring changes a call and a lead.
+    let (heard, same, asked) = tokio::join!(events(&mut here, 80), events(&mut there, 80), calls);
+    assert!(asked.iter().all(|status| *status == 200));
+    assert_eq!(heard, same);
+    assert!(heard.is_sorted());
+    // Who was at one server goes on at the other.
+    let mut moved = listen(&other, acme(), Some(heard[39].0)).await;
+    assert_eq!(events(&mut moved, 40).await, heard[40..]);
+    one.stop().await;
+    other.stop().await;
 }
 
-/// A phone that an agent talks to, and its call.
-async fn talking(world: &World) -> (Phone, Call) {
-    let phone = world.rings();
-    assert!(phone.answered().await);
-    let call = world.call(&phone, in_progress).await;
-    (phone, call)
+/// Every kind of change is told with what it is of, and nothing secret.
+#[tokio::test]
+async fn tasks_and_endpoints_are_told_too() {
+    let Some(app) = Setup::new(Engine::Sqlite).start().await else { return };
+    let mut heard = listen(&app, acme(), None).await;
+    let now = app.app.clock.now();
+    app.app.db.write(move |tx| task_and_endpoint(tx, now)).await.expect("changes");
+    let (task, endpoint) = (event(&mut heard).await, event(&mut heard).await);
+    assert_eq!((task.kind, &task.data["title"]), (Kind::Task, &json!("Call back")));
+    assert_eq!(
+        (task.data["leadId"].clone(), task.events.join(" ")),
+        (json!("lead_1"), "task.created".to_owned())
+    );
+    assert_eq!((endpoint.kind, &endpoint.data["status"]), (Kind::WebhookEndpoint, &json!("enabled")));
+    assert!(!endpoint.json().contains("whsec_"));
+    app.stop().await;
 }
 
-fn tenant() -> TenantId {
-    TenantId::from("tnt_1")
-}
-
-fn nothing(_: &mut Tx<'_>, _: &Call, _: &Call) -> db::Result<()> {
-    Ok(())
-}
-
-fn order() -> Order {
-    let to = Destination::read(TO).expect("a number");
-    Order { to, ringing_timeout: Duration::from_millis(500), play_dialtone: false }
-}
-
-async fn hang_up(app: &TestApp, call: &CallId) -> HangUp {
-    operator::hang_up(&app.app, Some(&tenant()), call, nothing).await.expect("a database")
-}
-
-async fn transfer(app: &TestApp, call: &CallId) -> Transferred {
-    operator::transfer(&app.app, Some(&tenant()), call, order(), nothing).await.expect("a database")
-}
-
-fn in_progress(call: &Call) -> bool {
-    call.outcome.status == Status::InProgress
-}
-
-fn how(call: &Call) -> (Status, EndReason) {
-    (call.outcome.status, call.outcome.end_reason.expect("it has ended"))
-}
-
-fn transfers(call: &SeenCall) -> bool {
-    call.method == "TransferSIPParticipant"
-}
-
-fn story(call: &Call) -> Vec<String> {
-    timeline::of(call).into_iter().map(|moment| moment.what).collect()
+fn task_and_endpoint(tx: &mut Tx<'_>, now: Timestamp) -> db::Result<()> {
+    let tenant = TenantId::from("tnt_1");
+    tx.execute(
+        "insert into tasks (id, tenant_id, lead_id, call_id, kind, title, status, due_at, created_by, revision, created_at, updated_at)
+         values ('task_1', 'tnt_1', 'lead_1', $1, 'call_back', 'Call back', 'open', $2, 'us', 1, $2, $2)",
+        &[&CallId::from("call_1"), &now],
+    )?;
+    changes::note(tx, Kind::Task, Some(&tenant), ("task_1", 1, "task.created"), now)?;
+    let wish = db::endpoints::Wish {
+        url: "https://example.com/".into(),
+        description: String::new(),
+        events: vec!["*".into()],
+        enabled: true,
+    };
+    db::endpoints::insert(tx, &tenant, wish, &switchboard::outgoing::new_secret(), now).map(drop)
 }

@@ -11,6 +11,8 @@ mod documents;
 mod events;
 mod limits;
 mod live;
+mod operator;
+mod outgoing;
 mod peers;
 mod proxy;
 mod real;

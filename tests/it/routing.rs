@@ -81,10 +81,19 @@ number = "{number}"
 }
 
 /// Looks again until it is so; the time it took.
-pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> Duration {
+pub(crate) async fn eventually(what: &str, is_so: impl AsyncFnMut() -> bool) -> Duration {
+    eventually_within(Duration::from_secs(20), what, is_so).await
+}
+
+/// The same for what takes longer.
+pub(crate) async fn eventually_within(
+    longest: Duration,
+    what: &str,
+    mut is_so: impl AsyncFnMut() -> bool,
+) -> Duration {
     let began = tokio::time::Instant::now();
     while !is_so().await {
-        assert!(began.elapsed() < Duration::from_secs(20), "it never came to that: {what}");
+        assert!(began.elapsed() < longest, "it never came to that: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     began.elapsed()

@@ -10,6 +10,7 @@ mod simulator;
 mod staying;
 mod stories;
 mod timeline;
+mod told;
 
 use std::time::Duration;
 

@@ -77,11 +77,11 @@ async fn serve_and_play(args: &Args, context: &Context, stage: &Stage) -> anyhow
     let interrupted = start::signal()?;
     tokio::pin!(interrupted);
     let stop = CancellationToken::new();
-    let (started, start) = oneshot::channel::<(SocketAddr, App)>();
+    let (tell, start) = oneshot::channel::<(SocketAddr, App)>();
     let stopped = stop.clone().cancelled_owned();
-    let serving = serve::serve(&stage.config, context.clock.clone(), stopped, |address, app| {
+    let serving = serve::serve(&stage.config, context.clock.clone(), stopped, |started| {
         // Nobody waits for it only when the demo is over already.
-        let _ = started.send((address, app.clone()));
+        let _ = tell.send((started.address, started.app.clone()));
     });
     let playing = async {
         let _stop = stop.drop_guard();

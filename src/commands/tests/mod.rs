@@ -1,5 +1,6 @@
 //! What the commands print, from calls that were really heard.
 
+mod user;
 mod world;
 
 use std::time::Duration;

@@ -72,6 +72,19 @@ pub fn by_id(tx: &mut Tx<'_>, id: &CallId) -> Result<Option<Call>> {
     tx.first(concat!("select ", columns!(), " from calls where id = $1"), &[id], Call::from_row)
 }
 
+/// The calls with these ids.
+pub fn by_ids(tx: &mut Tx<'_>, ids: &[&str]) -> Result<Vec<Call>> {
+    let sql = Sql {
+        sqlite: concat!("select ", columns!(), " from calls where id in (select value from json_each($1))"),
+        postgres: concat!(
+            "select ",
+            columns!(),
+            " from calls where id in (select jsonb_array_elements_text(cast(cast($1 as text) as jsonb)))"
+        ),
+    };
+    tx.all(sql, &[&Json(ids)], Call::from_row)
+}
+
 /// The newest calls of the whole platform, in full.
 pub fn newest(tx: &mut Tx<'_>, limit: i64) -> Result<Vec<Call>> {
     tx.all(

@@ -1,55 +1,50 @@
 //! Agents as the API reads them.
 
-use crate::db::configuration::Agent;
+use crate::db::configuration::{Agent, agent};
 use crate::db::{Result, Row, Tx};
 use crate::ids::{AgentId, TenantId};
 
-use super::{Stored, stored};
+use super::{Part, Stored, stored};
 
 macro_rules! columns {
     () => {
-        "select id, tenant_id, name, active, revision, created_at, updated_at from agents "
+        "select id, tenant_id, name, active, archived_at is not null as archived, revision, created_at, updated_at
+         from agents where archived_at is null "
     };
 }
 
 /// The agent with this id; of this tenant, if one is given.
 pub fn by_id(tx: &mut Tx<'_>, scope: Option<&TenantId>, id: &AgentId) -> Result<Option<Stored<Agent>>> {
     tx.first(
-        concat!(
-            columns!(),
-            "where id = $1 and archived_at is null and (cast($2 as text) is null or tenant_id = $2)"
-        ),
+        concat!(columns!(), "and id = $1 and (cast($2 as text) is null or tenant_id = $2)"),
         &[id, &scope],
-        agent,
+        read,
     )
 }
 
 /// The tenant's agent of this name.
 pub fn by_name(tx: &mut Tx<'_>, tenant: &TenantId, name: &str) -> Result<Option<Stored<Agent>>> {
-    tx.first(
-        concat!(columns!(), "where tenant_id = $1 and name = $2 and archived_at is null"),
-        &[tenant, &name],
-        agent,
-    )
+    tx.first(concat!(columns!(), "and tenant_id = $1 and name = $2"), &[tenant, &name], read)
 }
 
-/// Agents, newest first; those older than `before`.
-pub fn list(
-    tx: &mut Tx<'_>,
-    tenant: Option<&TenantId>,
-    name: Option<&str>,
-    before: Option<&AgentId>,
-    limit: i64,
-) -> Result<Vec<Stored<Agent>>> {
+/// What a tenant's agents are called.
+pub fn all_names(tx: &mut Tx<'_>, tenant: &TenantId) -> Result<Vec<String>> {
+    let sql = "select name from agents where tenant_id = $1 and archived_at is null";
+    tx.all(sql, &[tenant], |row| row.get("name"))
+}
+
+/// Agents, newest first.
+pub fn list(tx: &mut Tx<'_>, part: &Part, name: Option<&str>) -> Result<Vec<Stored<Agent>>> {
+    let (at, id) = part.after();
     tx.all(
         concat!(
             columns!(),
-            "where archived_at is null and (cast($1 as text) is null or tenant_id = $1)
-             and (cast($2 as text) is null or name = $2) and (cast($3 as text) is null or id < $3)
-             order by id desc limit $4"
+            "and (cast($1 as text) is null or tenant_id = $1) and (cast($2 as text) is null or name = $2)
+             and (created_at, id) < ($3, $4)
+             order by created_at desc, id desc limit $5"
         ),
-        &[&tenant, &name, &before, &limit],
-        agent,
+        &[&part.tenant, &name, &at, &id, &part.limit],
+        read,
     )
 }
 
@@ -67,14 +62,6 @@ pub fn named_by(tx: &mut Tx<'_>, agent: &Agent) -> Result<Option<String>> {
     )
 }
 
-fn agent(row: &Row<'_>) -> Result<Stored<Agent>> {
-    stored(row, |row| {
-        Ok(Agent {
-            id: row.get("id")?,
-            tenant: row.get("tenant_id")?,
-            name: row.get("name")?,
-            active: row.get("active")?,
-            archived: false,
-        })
-    })
+fn read(row: &Row<'_>) -> Result<Stored<Agent>> {
+    stored(row, agent)
 }

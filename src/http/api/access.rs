@@ -9,6 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderMap};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use percent_encoding::percent_decode_str;
 
 use crate::app::App;
 use crate::audit::{Actor, ActorKind};
@@ -17,7 +18,7 @@ use crate::clock::Timestamp;
 use crate::db::access;
 use crate::http::problem::Problem;
 use crate::http::request_id;
-use crate::ids::TenantId;
+use crate::ids::{SessionId, TenantId};
 
 use super::rate;
 
@@ -42,6 +43,8 @@ pub struct Who {
     pub role: Role,
     /// Their tenant; none: the platform's own people and keys.
     pub tenant: Option<TenantId>,
+    /// The sign-in of a user; a key has none.
+    pub session: Option<SessionId>,
 }
 
 impl Who {
@@ -122,6 +125,9 @@ pub async fn require(
     mut request: Request,
     next: Next,
 ) -> Response {
+    if !is_readable(request.uri().path()) {
+        return Problem::NotFound("address").into_response();
+    }
     let address = Address::of(&app, request.extensions(), request.headers());
     let bearer = bearer(request.headers()).map(ToOwned::to_owned);
     let principal = match (access, bearer) {
@@ -155,6 +161,11 @@ pub async fn require(
     response
 }
 
+/// What is no text cannot name anything, and a NUL cannot be looked for in a database.
+fn is_readable(path: &str) -> bool {
+    percent_decode_str(path).decode_utf8().is_ok_and(|path| !path.contains('\0'))
+}
+
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -184,6 +195,7 @@ fn who(principal: Principal, Address(address): Address) -> Who {
         },
         role: principal.role,
         tenant: principal.tenant,
+        session: principal.session,
     }
 }
 

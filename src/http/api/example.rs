@@ -20,6 +20,9 @@ pub mod ids {
     pub const CALL: &str = "call_0199c9a41c0a7d3e8f00112233445505";
     pub const LEAD: &str = "lead_0199c9a41c0a7d3e8f00112233445506";
     pub const USER: &str = "usr_0199c9a41c0a7d3e8f00112233445507";
+    pub const ENDPOINT: &str = "whe_0199c9a41c0a7d3e8f00112233445510";
+    pub const EVENT: &str = "evt_0199c9a41c0a7d3e8f00112233445511";
+    pub const DELIVERY: &str = "dlv_0199c9a41c0a7d3e8f00112233445512";
     pub const KEY: &str = "key_0199c9a41c0a7d3e8f00112233445508";
 }
 

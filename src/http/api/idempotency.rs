@@ -51,6 +51,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Once {
     }
 }
 
+impl Once {
+    /// The key that the caller chose.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+}
+
 /// What was made.
 pub struct Created<T> {
     /// Its address.
@@ -88,12 +95,12 @@ where
     T: Serialize + Send + 'static,
 {
     let (now, make) = (app.clock.now(), Arc::new(make));
+    let fingerprint = fingerprint(&once, &digest);
     let Some(key) = once.key else {
         let made = app.db.write(move |tx| make(tx, now)).await?;
         return Ok(answer(&kept(&made, &made.shown, "")?, false));
     };
     let scope = who.actor.label().to_owned();
-    let fingerprint = hex::encode(Sha256::digest(format!("{}\n{digest}", once.request)));
     // Two at once: the second meets the first one's key and then finds its answer.
     for _ in 0..2 {
         let (at, print) = ((scope.clone(), key.clone()), fingerprint.clone());
@@ -106,6 +113,30 @@ where
         }
     }
     Err(Problem::busy())
+}
+
+/// The answer that was given to the same create before, for one that does more than fits into a transaction.
+///
+/// # Errors
+/// 422 for a key that came with another body.
+pub async fn given(app: &App, who: &Who, (once, digest): (&Once, &str)) -> Result<Option<Response>, Problem> {
+    let Some(key) = once.key.clone() else { return Ok(None) };
+    let (scope, after) = (who.actor.label().to_owned(), app.clock.now().saturating_sub(KEPT));
+    let fingerprint = fingerprint(once, digest);
+    let kept = app.db.read(move |tx| idempotency::find(tx, (&scope, &key), after)).await?;
+    kept.map(|kept| same(kept, &fingerprint).map(|kept| answer(&kept, true))).transpose()
+}
+
+fn fingerprint(once: &Once, digest: &str) -> String {
+    hex::encode(Sha256::digest(format!("{}\n{digest}", once.request)))
+}
+
+fn same(kept: idempotency::Kept, fingerprint: &str) -> Result<idempotency::Kept, Problem> {
+    if kept.fingerprint == fingerprint {
+        return Ok(kept);
+    }
+    let why = "was used for another request within the last 24 hours: take a new one";
+    Err(Problem::invalid_header("Idempotency-Key", why))
 }
 
 enum Tried {
@@ -134,11 +165,7 @@ fn in_transaction<T: Serialize>(
 ) -> Result<(idempotency::Kept, bool), Tried> {
     let after = now.saturating_sub(KEPT);
     if let Some(kept) = idempotency::find(tx, at, after)? {
-        if kept.fingerprint != fingerprint {
-            let why = "was used for another request within the last 24 hours: take a new one";
-            return Err(Problem::invalid_header("Idempotency-Key", why).into());
-        }
-        return Ok((kept, true));
+        return Ok((same(kept, fingerprint)?, true));
     }
     match idempotency::claim(tx, at, fingerprint, after, now) {
         Err(db::Error::Duplicate) => return Err(Tried::Taken),

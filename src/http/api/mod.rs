@@ -3,19 +3,34 @@
 pub mod access;
 pub mod agents;
 mod analytics;
+pub mod api_keys;
+pub mod audit;
+mod audited;
+pub mod auth;
 pub mod body;
 mod calls;
+pub mod campaigns;
 mod configured;
 pub mod docs;
+pub mod erasures;
+mod events;
 pub mod example;
 mod export;
 pub mod idempotency;
+pub mod leads;
+pub mod numbers;
 pub mod openapi;
 pub mod page;
 pub mod rate;
+mod references;
 pub mod reply;
 pub mod route;
 pub mod schema;
+pub mod tasks;
+pub mod tenants;
+pub mod trunks;
+pub mod users;
+pub mod webhooks;
 
 use std::sync::OnceLock;
 
@@ -40,14 +55,44 @@ things nothing is there: 404.";
 
 /// The groups of the API document.
 const TAGS: &[(&str, &str)] = &[
-    ("calls", "Every ring and what became of it."),
-    ("analytics", "What calls come to."),
+    ("auth", "Signing in: access tokens for minutes, refresh tokens for weeks."),
+    ("users", "People who sign in."),
+    ("api-keys", "Keys for programs."),
+    ("tenants", "Whose agents, campaigns, numbers, trunks, people and calls it all is."),
     ("agents", "Who answers: names that LiveKit workers register under."),
+    ("campaigns", "Who answers the numbers that belong to one, and how many calls at once."),
+    ("phone-numbers", "Numbers; each exists once on the platform."),
+    ("trunks", "How calls come from Twilio to LiveKit."),
+    ("calls", "Every ring and what became of it."),
+    ("leads", "Who called."),
+    ("tasks", "What is to be done about leads. A missed call makes one by itself."),
+    ("analytics", "What calls come to."),
+    ("events", "What changes, live."),
+    ("webhook-endpoints", "What changes, told to the tenant's own systems."),
+    ("audit", "Who changed what."),
+    ("erasures", "Taking every trace of a caller out of a tenant's data."),
 ];
 
 /// Every route.
 pub fn routes() -> Vec<Route> {
-    let all = [calls::routes(), analytics::routes(), agents::routes()];
+    let all = [
+        auth::routes(),
+        users::routes(),
+        api_keys::routes(),
+        tenants::routes(),
+        agents::routes(),
+        campaigns::routes(),
+        numbers::routes(),
+        trunks::routes(),
+        calls::routes(),
+        erasures::routes(),
+        leads::routes(),
+        tasks::routes(),
+        analytics::routes(),
+        events::routes(),
+        webhooks::routes(),
+        audit::routes(),
+    ];
     all.into_iter().flatten().collect()
 }
 

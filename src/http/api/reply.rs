@@ -4,12 +4,13 @@ use std::convert::Infallible;
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Request};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH};
+use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 
 use crate::http::problem::Problem;
 
@@ -47,6 +48,31 @@ impl<T: Serialize> IntoResponse for Tagged<T> {
     }
 }
 
+/// An answer with a secret in it, which nobody on the way may keep (RFC 9111 §5.2.2.5).
+pub fn not_stored(answer: impl IntoResponse) -> Response {
+    let mut response = answer.into_response();
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A thing that also shows what is not its own, such as names of others: its revision alone does not say whether it looks
+/// the same. Its tag says both; for [`IfMatch`] the revision counts.
+pub struct TaggedWhole<T>(pub i64, pub T);
+
+impl<T: Serialize> IntoResponse for TaggedWhole<T> {
+    fn into_response(self) -> Response {
+        let whole = match serde_json::to_vec(&self.1) {
+            Ok(json) => hex::encode(&Sha256::digest(&json)[..8]),
+            Err(error) => return Problem::Internal(error.into()).into_response(),
+        };
+        let mut response = Json(self.1).into_response();
+        if let Ok(value) = HeaderValue::from_str(&format!("\"{}-{whole}\"", self.0)) {
+            response.headers_mut().insert(ETAG, value);
+        }
+        response
+    }
+}
+
 /// The versions that a caller saw; none if it did not say.
 #[derive(Clone, Debug)]
 pub struct IfMatch(Option<String>);
@@ -78,7 +104,9 @@ impl IfMatch {
     /// 412 if the caller saw another revision.
     pub fn if_given(&self, revision: i64) -> Result<(), Problem> {
         let Some(given) = &self.0 else { return Ok(()) };
-        let is_it = |one: &str| one == "*" || one == tag(revision);
+        // The tag of a whole begins with the revision, which is all that a change could undo.
+        let own = |one: &str| one.split_once('-').is_some_and(|(own, _)| own == format!("\"{revision}"));
+        let is_it = |one: &str| one == "*" || one == tag(revision) || own(one);
         if given.split(',').map(str::trim).any(is_it) { Ok(()) } else { Err(Problem::PreconditionFailed) }
     }
 }
@@ -112,11 +140,11 @@ mod tests {
         let with = |text: &str| IfMatch(Some(text.to_owned()));
         assert!(matches!(IfMatch(None).required(3), Err(Problem::PreconditionRequired)));
         assert!(IfMatch(None).if_given(3).is_ok());
-        for good in ["\"3\"", "*", "\"2\", \"3\""] {
+        for good in ["\"3\"", "*", "\"2\", \"3\"", "\"3-0a1b\""] {
             assert!(with(good).required(3).is_ok(), "{good}");
         }
         // A weak tag never matches here (RFC 9110 §8.8.3.2).
-        for bad in ["\"2\"", "3", "W/\"3\"", "", "\"33\"", "?"] {
+        for bad in ["\"2\"", "3", "W/\"3\"", "", "\"33\"", "?", "\"2-3\"", "\"33-0\"", "W/\"3-0\""] {
             assert!(matches!(with(bad).required(3), Err(Problem::PreconditionFailed)), "{bad}");
         }
     }

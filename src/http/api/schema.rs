@@ -10,7 +10,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value};
 
-use crate::routing_file::nearest;
+use crate::tenancy::values::nearest;
 
 /// A type's schema, and what checks values against it.
 pub struct Checked {
@@ -95,6 +95,9 @@ impl Checked {
                 let known = self.known_at(&at);
                 unexpected.iter().map(|name| (below(name), unknown(name, &known))).collect()
             }
+            ValidationErrorKind::OneOfNotValid { context } if let Some(words) = all_words(context) => {
+                vec![(at, format!("must be one of {}", words.join(", ")))]
+            }
             // A value or null: what the value's own schema says is what helps.
             ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
                 let not_null = |errors: &&Vec<ValidationError<'static>>| {
@@ -129,6 +132,15 @@ pub fn unknown(name: &str, known: &[String]) -> String {
         None if known.is_empty() => "is not known; nothing is expected here".to_owned(),
         None => format!("is not known; known are {}", known.join(", ")),
     }
+}
+
+/// The words of an enum, each of which has a description and so a schema of its own.
+fn all_words<'e>(forms: &'e [Vec<ValidationError<'static>>]) -> Option<Vec<&'e str>> {
+    let word = |error: &'e ValidationError<'static>| match error.kind() {
+        ValidationErrorKind::Constant { expected_value } => expected_value.as_str(),
+        _ => None,
+    };
+    forms.iter().map(|errors| errors.iter().find_map(word)).collect()
 }
 
 fn said(kind: &ValidationErrorKind, error: &ValidationError<'_>) -> String {
@@ -183,6 +195,7 @@ fn a_type(name: &str) -> &'static str {
 /// The same schema for a merge patch (RFC 7396): no field need be there, and null takes one back to its default.
 pub fn for_patch(schema: &mut Map<String, Value>) {
     schema.remove("required");
+    schema.entry("additionalProperties").or_insert(false.into());
     let Some(Value::Object(properties)) = schema.get_mut("properties") else { return };
     for property in properties.values_mut() {
         let Some(property) = property.as_object_mut() else { continue };

@@ -3,7 +3,7 @@
 use super::*;
 use crate::db::{Tx, changes, routing};
 
-const ACME: &str = r#"
+pub(super) const ACME: &str = r#"
 [[tenant]]
 name = "Acme Dental"
 id = "acme"
@@ -25,6 +25,7 @@ id = "cmp-new"
 agent = "telephony-agent"
 fallback_agent = "reception"
 max_concurrent = 3
+sip_trunk = "ST_out"
 
 [[tenant.number]]
 number = "(415) 555-0123"
@@ -49,7 +50,7 @@ async fn a_new_tenant_is_created_with_all_it_has() {
               + tenant   Acme Dental  (region US, time_zone America/New_York, default_agent reception, max_concurrent 20)
               + agent    telephony-agent
               + agent    reception
-              + campaign New patients  (agent telephony-agent, fallback_agent reception, max_concurrent 3)
+              + campaign New patients  (agent telephony-agent, fallback_agent reception, max_concurrent 3, sip_trunk ST_out)
               + number   +14155550123  (campaign "New patients", provider_sid PN1)
               + trunk    Main trunk  (twilio TK1, livekit ST_1)
 
@@ -98,6 +99,7 @@ async fn a_new_tenant_is_created_with_all_it_has() {
             agent = "telephony-agent"
             fallback_agent = "reception"
             max_concurrent = 3
+            sip_trunk = "ST_out"
 
             [[tenant.number]]
             number = "+14155550123"
@@ -301,7 +303,7 @@ async fn a_number_moves_between_tenants_and_both_are_loaded_again() {
             1 created, 2 changed, 4 archived, 1 unchanged.
             "#);
         }
-        let changed = fresh.db.read(move |tx| changes::of_routing(tx, seen)).await.unwrap();
+        let changed = fresh.db.read(move |tx| changes::of_routing(tx, seen)).await.unwrap().changes;
         let tenants: Vec<_> = changed.iter().map(|change| change.subject.as_str()).collect();
         assert_eq!(tenants, ["acme", "other"]);
         // Back without a campaign: the other tenant's does not come along.
@@ -368,7 +370,7 @@ async fn whoever_follows_the_routing_is_woken() {
         assert!(notices.next_about("routing").await);
         let seen = fresh.db.read(changes::last).await.unwrap();
         fresh.apply(ACME).await;
-        assert!(fresh.db.read(move |tx| changes::of_routing(tx, seen)).await.unwrap().is_empty());
+        assert!(fresh.db.read(move |tx| changes::of_routing(tx, seen)).await.unwrap().changes.is_empty());
     }
 }
 

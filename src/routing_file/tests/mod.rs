@@ -1,6 +1,7 @@
 //! Routing files on real databases: SQLite, and PostgreSQL when `TEST_DATABASE_URL` names one.
 
 mod applying;
+mod auditing;
 mod documents;
 mod mistakes;
 mod round_trip;

@@ -110,8 +110,11 @@ fn campaign(name: &'static str, agents: &[&'static str]) -> impl Strategy<Value 
         agent_key("agent", agents),
         agent_key("fallback_agent", agents),
         key("max_concurrent", &["3", "\"unlimited\""]),
+        key("sip_trunk", &["\"ST_out\"", "\"\""]),
     );
-    keys.prop_map(move |(a, b, c, d)| format!("[[tenant.campaign]]\nname = {}\n{a}{b}{c}{d}", quoted(name)))
+    keys.prop_map(move |(a, b, c, d, e)| {
+        format!("[[tenant.campaign]]\nname = {}\n{a}{b}{c}{d}{e}", quoted(name))
+    })
 }
 
 fn trunk(name: &'static str) -> impl Strategy<Value = String> + use<> {

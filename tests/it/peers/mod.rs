@@ -55,6 +55,15 @@ pub(crate) fn python() -> Option<PathBuf> {
     installed().map(|installed| installed.python)
 }
 
+/// The same Python where no LiveKit is needed, or nothing after saying so.
+pub(crate) fn python_alone() -> Option<PathBuf> {
+    let python = env::var_os("PEERS_PYTHON").filter(|place| !place.is_empty()).map(PathBuf::from);
+    if python.is_none() {
+        skipped("the Python peers: run ./test");
+    }
+    python
+}
+
 /// Says that a test is skipped, past the test harness's capture so that it is always seen and counted.
 /// In CI nothing may be skipped.
 pub(crate) fn skipped(what: &str) {

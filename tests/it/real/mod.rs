@@ -8,7 +8,7 @@ mod calls;
 mod client;
 mod crowd;
 mod lost;
-mod process;
+pub(crate) mod process;
 mod world;
 
 use std::sync::LazyLock;

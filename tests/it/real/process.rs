@@ -9,29 +9,40 @@ use tempfile::TempDir;
 use super::eventually;
 use crate::app::{KEY, SECRET};
 
-pub(super) struct Process {
+pub(crate) struct Process {
     folder: TempDir,
-    livekit: String,
+    environment: Vec<(&'static str, String)>,
     running: Option<(Child, String)>,
 }
 
 impl Process {
     /// Not started yet; its database is its own and outlives a kill.
-    pub(super) fn new(livekit: &str) -> Process {
+    pub(crate) fn new(livekit: &str) -> Process {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        Process { folder, livekit: livekit.to_owned(), running: None }
+        Process { folder, environment: vec![("LIVEKIT_URL", livekit.to_owned())], running: None }
+    }
+
+    /// With an environment variable.
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Process {
+        self.environment.push((name, value.into()));
+        self
+    }
+
+    /// Where its database is, unless it was told another one.
+    pub(crate) fn database(&self) -> String {
+        format!("file:{}", self.folder.path().join("switchboard.db").display())
     }
 
     fn command(&self, line: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_switchboard"));
         command.args(line).current_dir(self.folder.path()).env_clear().stdin(Stdio::null()).envs([
-            ("LIVEKIT_URL", self.livekit.as_str()),
             ("LIVEKIT_API_KEY", KEY),
             ("LIVEKIT_API_SECRET", SECRET),
             ("SWITCHBOARD_SERVER__LISTEN", "127.0.0.1"),
             ("PORT", "0"),
             ("SWITCHBOARD_METRICS__ENABLED", "false"),
         ]);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 
@@ -43,33 +54,35 @@ impl Process {
         ran
     }
 
-    pub(super) async fn apply(&self, routing: &str) {
+    pub(crate) async fn apply(&self, routing: &str) {
         std::fs::write(self.folder.path().join("routing.toml"), routing).expect("a file");
         self.run(&["apply", "routing.toml"]).await;
     }
 
     /// Starts it, and awaits that it listens.
-    pub(super) async fn start(&mut self) {
-        let process = self.command(&["serve", "--json"]).stderr(Stdio::piped()).spawn();
+    pub(crate) async fn start(&mut self) {
+        let mut command = self.command(&["serve", "--json"]);
+        // Where the first start prints a password.
+        let process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
         let mut process = process.expect("the program starts");
         let log = process.stderr.take().expect("piped");
         let url = tokio::task::spawn_blocking(move || listening(log)).await.expect("it was read");
         self.running = Some((process, url));
     }
 
-    pub(super) fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.running.as_ref().expect("it runs").1
     }
 
     /// As `kill -9` does.
-    pub(super) async fn kill(&mut self) {
+    pub(crate) async fn kill(&mut self) {
         let (mut process, _) = self.running.take().expect("it runs");
         process.kill().expect("it can be killed");
         tokio::task::spawn_blocking(move || process.wait()).await.expect("it ends").ok();
     }
 
     /// Stops it as a service manager does.
-    pub(super) async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         let (mut process, _) = self.running.take().expect("it runs");
         let told = Command::new("kill").arg(process.id().to_string()).status();
         assert!(told.is_ok_and(|status| status.success()));
@@ -78,7 +91,7 @@ impl Process {
     }
 
     /// Its calls, newest first, as it prints them.
-    pub(super) async fn calls(&self) -> Vec<Value> {
+    pub(crate) async fn calls(&self) -> Vec<Value> {
         let mut printed: Value =
             serde_json::from_slice(&self.run(&["calls", "--json"]).await.stdout).expect("JSON");
         serde_json::from_value(printed["calls"].take()).expect("calls")
