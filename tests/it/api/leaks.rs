@@ -15,6 +15,19 @@ const REQUESTS: usize = 10_000;
 /// Signing in counts failures by itself; a stream has no end.
 const LEFT_OUT: [&str; 4] = ["login", "refresh", "changePassword", "streamEvents"];
 
+/// Fields of bodies that refer to something here. A trunk's id at LiveKit is whatever its owner says.
+const REFERENCES: [&str; 9] = [
+    "tenantId",
+    "campaignId",
+    "fromId",
+    "numberId",
+    "leadId",
+    "agentName",
+    "fallbackAgentName",
+    "phoneNumber",
+    "number",
+];
+
 /// What is the first tenant's: what names it, and what it holds.
 struct Secrets {
     marks: Vec<String>,
@@ -109,8 +122,7 @@ fn body(operation: &Value, secrets: &Secrets, random: &mut StdRng) -> Option<(St
 /// Only what refers to something: a text of one's own choosing may be what it will, and would be told again.
 fn replace(fields: &mut Map<String, Value>, secrets: &Secrets, random: &mut StdRng) {
     for (name, value) in fields {
-        let refers =
-            name.ends_with("Id") || name.ends_with("agentName") || name == "phoneNumber" || name == "number";
+        let refers = REFERENCES.contains(&name.as_str());
         if refers && random.random_bool(0.6) {
             *value = json!(secrets.any(random));
         }

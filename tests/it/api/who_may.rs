@@ -88,7 +88,7 @@ fn table() -> Vec<Row> {
         row("listTenants", All, 200, none()),
         row("createTenant", All, 201, json!({"name": "Tenant $n"})),
         row("getTenant", One(Kind::Tenant), 200, none()),
-        row("updateTenant", One(Kind::Tenant), 200, json!({"maxConcurrent": 50})),
+        row("updateTenant", One(Kind::Tenant), 200, json!({"region": "CA"})),
         row("archiveTenant", One(Kind::Spare), 204, none()),
         row("listAgents", All, 200, none()),
         row("createAgent", New, 201, json!({"name": "agent $n"})),
