@@ -473,7 +473,7 @@ fn ids() -> Vec<String> {
 /// The same body with a name of its own, where names must differ.
 fn varied(body: &Value) -> Value {
     let n = next();
-    let text = body.to_string().replace("$n", &n.to_string()).replace("$number", &next_number());
+    let text = body.to_string().replace("$number", &next_number()).replace("$n", &n.to_string());
     serde_json::from_str(&text).expect("JSON")
 }
 
