@@ -149,8 +149,9 @@ fn said(kind: &ValidationErrorKind, error: &ValidationError<'_>) -> String {
             format!("must be {}", a_type(&kind.to_string()))
         }
         ValidationErrorKind::Type { kind: TypeKind::Multiple(kinds) } => {
-            let kinds: Vec<_> = kinds.iter().map(|kind| a_type(&kind.to_string())).collect();
-            format!("must be {}", kinds.join(" or "))
+            // That it may also be null helps nobody who meant to write something.
+            let kinds = kinds.iter().map(|kind| a_type(&kind.to_string())).filter(|kind| *kind != "null");
+            format!("must be {}", kinds.collect::<Vec<_>>().join(" or "))
         }
         ValidationErrorKind::Enum { options } => {
             let options = options.as_array().map(Vec::as_slice).unwrap_or_default();
