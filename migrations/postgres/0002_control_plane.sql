@@ -184,10 +184,11 @@ create index calls_lead on calls (lead_id, rang_at, id) where ended_at is not nu
 create index calls_agent on calls (tenant_id, agent, rang_at, id) where ended_at is not null;
 create index calls_status on calls (tenant_id, status, rang_at, id) where ended_at is not null;
 create index calls_end_reason on calls (tenant_id, end_reason, rang_at, id) where ended_at is not null;
--- Everything that analytics add up, so that they need not look at the calls themselves.
+-- Everything that analytics add up, so that they need not look at the calls themselves; also what makes it theirs: a
+-- call has an end reason when it has ended.
 create index calls_figures on calls (tenant_id, (rang_at + 0))
     include (rang_at, end_reason, answered_at, duration, decided_at, number_id, campaign_id, agent)
-    where ended_at is not null;
+    where end_reason is not null;
 
 -- The tags of calls, in the order of lists. A call without a tenant may have some too.
 create table call_tags (

@@ -20,7 +20,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
-use crate::ids::{CallId, LeadId};
+use crate::ids::{CallId, LeadId, TenantId};
 
 use attend::{Attendance, Closed};
 use decide::{Decision, Verdict};
@@ -105,6 +105,11 @@ impl Call {
     /// The room's name, once one is known.
     pub fn room(&self) -> Option<&str> {
         self.evidence.room.as_deref()
+    }
+
+    /// Whose call it is; none when nobody has the number.
+    pub fn tenant(&self) -> Option<&TenantId> {
+        self.decision.as_ref().and_then(|decision| decision.tenant.as_ref())
     }
 
     /// The last agent whose worker took the call, as a stand-in may have it by now; else the one that was decided on.

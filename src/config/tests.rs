@@ -77,6 +77,9 @@ fn the_defaults_are_complete_and_right() {
     assert_eq!(config.database.url.expose(), "file:./switchboard.db");
     assert!(config.livekit.is_empty() && config.default_project().is_none());
     assert!(!config.webhooks.allow_unsigned);
+    assert!(!config.outgoing_webhooks.allow_private);
+    assert_eq!(config.outgoing_webhooks.timeout, Duration::from_secs(15));
+    assert_eq!(config.outgoing_webhooks.keep, Duration::from_secs(30 * 86_400));
     assert_eq!(config.numbers.default_region, "US");
     assert_eq!(config.agents.system_default, "telephony-agent");
     assert_eq!(config.calls.look_after, Duration::from_secs(1));
@@ -415,6 +418,20 @@ fn no_secret_is_ever_shown() {
         secrets,
         ["database.url", "livekit.default.api_secret", "auth.signing_secret", "twilio.auth_token"]
     );
+}
+
+#[test]
+fn a_webhook_is_kept_longer_than_it_is_tried_and_tried_for_a_minute_at_most() {
+    for (name, value, says) in [
+        ("TIMEOUT", "61s", "outgoing_webhooks.timeout must be from 1s to 60s"),
+        ("TIMEOUT", "999ms", "outgoing_webhooks.timeout must be from 1s to 60s"),
+        ("KEEP", "95h", "outgoing_webhooks.keep must be at least 4d"),
+    ] {
+        let mistakes = variables(&[(&format!("SWITCHBOARD_OUTGOING_WEBHOOKS__{name}"), value)]).mistakes();
+        assert!(mistakes.contains(says), "{mistakes}");
+    }
+    let allowed = variables(&[("SWITCHBOARD_OUTGOING_WEBHOOKS__ALLOW_PRIVATE", "true")]).loaded();
+    assert!(allowed.hints.iter().any(|hint| hint.starts_with("outgoing_webhooks.allow_private is true: ")));
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub fn insert<'e>(
 ) -> Result<()> {
     let sql = Sql {
         sqlite: insert!("json_each($7)"),
-        postgres: insert!("json_array_elements(cast(cast($7 as text) as json)) as each (value)"),
+        postgres: insert!("jsonb_array_elements(cast(cast($7 as text) as jsonb)) as each (value)"),
     };
     let mut entries = entries.into_iter();
     let mut next = now;
@@ -124,7 +124,8 @@ pub struct Filter {
     pub until: Option<Timestamp>,
 }
 
-/// A list that is found by one index: `$key` narrows it with `$1`, all else is looked at row by row.
+/// A list that is found by one index: `$key` narrows it with `$1`, all else is looked at row by row. Every id begins with
+/// an `a`, so that all of them come before `b`, where the index begins without a cursor.
 macro_rules! listed {
     ($key:literal) => {
         concat!(
@@ -136,7 +137,7 @@ macro_rules! listed {
              and (cast($5 as text) is null or substr(action, 1, length(cast($5 as text))) = $5)
              and (cast($6 as text) is null or subject_kind = $6) and (cast($7 as text) is null or subject_id = $7)
              and (cast($8 as text) is null or request_id = $8) and (cast($9 as bigint) is null or at >= $9)
-             and (cast($10 as bigint) is null or at < $10) and (cast($11 as text) is null or id < $11)
+             and (cast($10 as bigint) is null or at < $10) and id < coalesce(cast($11 as text), 'b')
              order by id desc limit $12"
         )
     };

@@ -70,12 +70,32 @@ pub fn forget(tx: &mut Tx<'_>, before: Timestamp, limit: i64) -> Result<u64> {
     )
 }
 
-/// The facts of a call as they came, oldest first: time, id and body.
-pub fn of_call(tx: &mut Tx<'_>, call: &CallId) -> Result<Vec<(Timestamp, String, String)>> {
+/// A fact as it was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Its id within its project.
+    pub id: String,
+    /// The platform's time of it.
+    pub happened_at: Timestamp,
+    /// When it came, on our clock.
+    pub received_at: Timestamp,
+    /// The words it came in, less LiveKit's secrets.
+    pub body: String,
+}
+
+/// The facts of a call, in the order in which they came.
+pub fn of_call(tx: &mut Tx<'_>, call: &CallId) -> Result<Vec<Kept>> {
     tx.all(
-        "select id, received_at, body from facts where call_id = $1 order by received_at, id",
+        "select id, happened_at, received_at, body from facts where call_id = $1 order by received_at, id",
         &[call],
-        |row| Ok((row.get("received_at")?, row.get("id")?, row.get("body")?)),
+        |row| {
+            Ok(Kept {
+                id: row.get("id")?,
+                happened_at: row.get("happened_at")?,
+                received_at: row.get("received_at")?,
+                body: row.get("body")?,
+            })
+        },
     )
 }
 

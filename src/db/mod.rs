@@ -8,6 +8,7 @@
 //! of many rows at once. Its body is best a named function, so that its error type is known.
 
 pub mod access;
+pub mod analytics;
 pub mod api_keys;
 pub mod audit;
 pub mod calls;

@@ -271,10 +271,13 @@ fn insert_attempt(tx: &mut Tx<'_>, of: &DeliveryId, tried: &Attempt) -> Result<(
     Ok(())
 }
 
-/// How many deliveries are yet to arrive, those of disabled endpoints included; not counted beyond `most`.
+/// How many deliveries are yet to arrive at endpoints that are told of anything; not counted beyond `most`.
 pub fn waiting(tx: &mut Tx<'_>, most: i64) -> Result<i64> {
     let count = tx.first(
-        "select count(*) as waiting from (select 1 from deliveries where status = 'pending' limit $1) as counted",
+        "select count(*) as waiting from
+             (select 1 from webhook_endpoints join deliveries on endpoint_id = webhook_endpoints.id
+              where webhook_endpoints.status = 'enabled' and archived_at is null and deliveries.status = 'pending'
+              limit $1) as counted",
         &[&most],
         |row| row.get("waiting"),
     )?;

@@ -9,10 +9,13 @@ use rand::seq::SliceRandom as _;
 use tokio::sync::Notify;
 
 use crate::app::App;
+use crate::audit::{self, Actor, Entry};
 use crate::clock::Timestamp;
 use crate::db::deliveries::Attempt;
+use crate::db::endpoints::{Endpoint, Status};
 use crate::db::sending::{self, Claim, Claimed, Fate};
 use crate::db::{self, Engine, endpoints};
+use crate::events;
 use crate::ids::{DeliveryId, EndpointId};
 
 use super::schedule::{self, Failed};
@@ -261,11 +264,24 @@ fn note(
         _ => None,
     };
     let ours = sending::finish(tx, claimed, holder, (tried.as_ref(), fate), now)?;
-    if let Some((endpoint, reason)) =
-        given_up.filter(|(endpoint, _)| ours && endpoint.status == endpoints::Status::Enabled)
-    {
-        endpoints::disable(tx, &endpoint, reason, now)?;
-        tracing::warn!(endpoint = %endpoint.id, "a webhook endpoint is disabled: {reason}");
+    match given_up {
+        Some((endpoint, reason)) if ours && endpoint.status == Status::Enabled => {
+            give_up_on(tx, &endpoint, reason, now)
+        }
+        _ => Ok(()),
     }
+}
+
+fn give_up_on(tx: &mut db::Tx<'_>, endpoint: &Endpoint, reason: &str, now: Timestamp) -> db::Result<()> {
+    let disabled = endpoints::disable(tx, endpoint, reason, now)?;
+    let entry = Entry {
+        action: events::ENDPOINT_DISABLED,
+        tenant: Some(&endpoint.tenant_id),
+        subject: ("webhook_endpoint", &endpoint.id),
+        before: serde_json::to_value(endpoint).ok(),
+        after: serde_json::to_value(&disabled).ok(),
+    };
+    audit::note(tx, &Actor::system(), entry, now)?;
+    tracing::warn!(endpoint = %endpoint.id, "a webhook endpoint is disabled: {reason}");
     Ok(())
 }

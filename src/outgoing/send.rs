@@ -90,7 +90,7 @@ impl Sender {
             .body(body.to_owned());
         match request.send().await {
             Ok(response) => answered(response, now).await,
-            Err(error) => Tried::failed(self.in_words(&error)),
+            Err(error) => Tried::failed(self.in_words(&error.without_url())),
         }
     }
 

@@ -13,7 +13,7 @@ use switchboard::views::CallView;
 use crate::app::{Setup, TestApp};
 use crate::ask::{all, ask, with};
 use crate::on_both_databases;
-use crate::routing;
+use crate::routing::{self, eventually};
 use crate::says::Line;
 use crate::world::SOON;
 
@@ -56,6 +56,13 @@ async fn note(app: &TestApp, tenant: Option<TenantId>, revisions: std::ops::Rang
             .try_for_each(|n| changes::note(tx, Kind::Call, tenant.as_ref(), ("call_none", n), now))
     };
     app.app.db.write(write).await.expect("changes");
+}
+
+/// The newest revision that was noted.
+async fn newest(app: &TestApp) -> i64 {
+    let sql = "select max(revision) as revision from changes where subject = 'call_none'";
+    let read = app.app.db.report(move |tx: &mut Tx<'_>| tx.first(sql, &[], |row| row.get("revision")));
+    read.await.expect("a number").unwrap_or(0)
 }
 
 fn revisions(heard: &[(Position, String, i64)]) -> Vec<i64> {
@@ -133,18 +140,25 @@ on_both_databases! {
         let heard = events(&mut first, 100).await;
         drop(first);
         let (position, ..) = heard[99];
-        // More comes while it reads what it missed, before and after the hub takes over.
-        let mut again = listen(&app, acme(), Some(position)).await;
+        // More comes while they read what they missed, before, while and after the hub takes over.
         let writes = async {
-            for n in 0..60 {
-                note(&app, acme(), 601 + n * 10..611 + n * 10).await;
+            for n in 0..120 {
+                note(&app, acme(), 601 + n * 5..606 + n * 5).await;
             }
         };
-        let (heard, ()) = tokio::join!(events(&mut again, 1100), writes);
-        assert_eq!(revisions(&heard), (101..1201).collect::<Vec<_>>());
-        assert!(heard.is_sorted(), "positions only grow");
-        note(&app, acme(), 1201..1202).await;
-        assert_eq!(revisions(&events(&mut again, 1).await), [1201]);
+        let again = all((0..24).map(|n| {
+            let app = &app;
+            async move {
+                eventually("it is time to come back", async || newest(app).await >= 601 + n * 24).await;
+                let mut again = listen(app, acme(), Some(position)).await;
+                events(&mut again, 1100).await
+            }
+        }));
+        let (again, ()) = tokio::join!(again, writes);
+        for heard in again {
+            assert_eq!(revisions(&heard), (101..1201).collect::<Vec<_>>());
+            assert!(heard.is_sorted(), "positions only grow");
+        }
         app.stop().await;
     }
 

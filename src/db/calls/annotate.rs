@@ -2,10 +2,9 @@
 
 use crate::call::Call;
 use crate::db::{Json, Result, Tx};
-use crate::ids::TenantId;
 
 /// Writes the notes of a call that is locked, with its revision.
-pub fn annotate(tx: &mut Tx<'_>, call: &Call, tenant: Option<&TenantId>) -> Result<()> {
+pub fn annotate(tx: &mut Tx<'_>, call: &Call) -> Result<()> {
     let notes = &call.notes;
     let tags = Some(&notes.tags).filter(|tags| !tags.is_empty());
     tx.execute(
@@ -25,7 +24,7 @@ pub fn annotate(tx: &mut Tx<'_>, call: &Call, tenant: Option<&TenantId>) -> Resu
     for tag in &notes.tags {
         tx.execute(
             "insert into call_tags (call_id, tag, tenant_id, rang_at) values ($1, $2, $3, $4)",
-            &[&call.id, tag, &tenant, &call.outcome.rang_at],
+            &[&call.id, tag, &call.tenant(), &call.outcome.rang_at],
         )?;
     }
     Ok(())

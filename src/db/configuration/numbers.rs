@@ -134,7 +134,7 @@ macro_rules! save_numbers {
 pub fn save_numbers(tx: &mut Tx<'_>, numbers: &[&Number], now: Timestamp) -> Result<()> {
     let sql = Sql {
         sqlite: save_numbers!("json_each($2)"),
-        postgres: save_numbers!("json_array_elements(cast(cast($2 as text) as json)) as each (value)"),
+        postgres: save_numbers!("jsonb_array_elements(cast(cast($2 as text) as jsonb)) as each (value)"),
     };
     for some in numbers.chunks(AT_ONCE) {
         let rows: Vec<_> = some

@@ -40,7 +40,7 @@ pub fn list(tx: &mut Tx<'_>, part: &Part, name: Option<&str>) -> Result<Vec<Stor
         concat!(
             columns!(),
             "and (cast($1 as text) is null or tenant_id = $1) and (cast($2 as text) is null or name = $2)
-             and (cast($3 as bigint) is null or (created_at, id) < ($3, $4))
+             and (created_at, id) < ($3, $4)
              order by created_at desc, id desc limit $5"
         ),
         &[&part.tenant, &name, &at, &id, &part.limit],

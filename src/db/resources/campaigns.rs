@@ -78,7 +78,7 @@ pub fn list(
             "and (cast($1 as text) is null or campaigns.tenant_id = $1)
              and (cast($2 as text) is null or campaigns.name = $2)
              and (cast($3 as text) is null or campaigns.status = $3)
-             and (cast($4 as bigint) is null or (campaigns.created_at, campaigns.id) < ($4, $5))
+             and (campaigns.created_at, campaigns.id) < ($4, $5)
              order by campaigns.created_at desc, campaigns.id desc limit $6"
         ),
         &[&part.tenant, &name, &status, &at, &id, &part.limit],

@@ -41,8 +41,10 @@ pub struct Part {
 }
 
 impl Part {
-    fn after(&self) -> (Option<Timestamp>, Option<&str>) {
-        (self.after.as_ref().map(|(at, _)| *at), self.after.as_ref().map(|(_, id)| id.as_str()))
+    /// Where it begins: at the newest, where no place is given. Always a place, so that an index can go there.
+    fn after(&self) -> (Timestamp, &str) {
+        const NEWEST: Timestamp = Timestamp::from_micros(i64::MAX);
+        self.after.as_ref().map_or((NEWEST, ""), |(at, id)| (*at, id.as_str()))
     }
 }
 

@@ -57,7 +57,7 @@ macro_rules! listed {
             " and (cast($2 as text) is null or phone_numbers.tenant_id = $2)
              and (cast($3 as text) is null or phone_numbers.campaign_id = $3)
              and (cast($4 as boolean) is null or phone_numbers.active = $4)
-             and (cast($5 as bigint) is null or (phone_numbers.created_at, phone_numbers.id) < ($5, $6))
+             and (phone_numbers.created_at, phone_numbers.id) < ($5, $6)
              order by phone_numbers.created_at desc, phone_numbers.id desc limit $7"
         )
     };

@@ -52,7 +52,7 @@ pub fn list(
             columns!(),
             "and (cast($1 as text) is null or tenants.id = $1) and (cast($2 as text) is null or tenants.name = $2)
              and (cast($3 as boolean) is null or tenants.active = $3)
-             and (cast($4 as bigint) is null or (tenants.created_at, tenants.id) < ($4, $5))
+             and (tenants.created_at, tenants.id) < ($4, $5)
              order by tenants.created_at desc, tenants.id desc limit $6"
         ),
         &[&part.tenant, &name, &active, &at, &id, &part.limit],

@@ -43,7 +43,7 @@ pub fn list(
             columns!(),
             "and (cast($1 as text) is null or tenant_id = $1) and (cast($2 as text) is null or name = $2)
              and (cast($3 as text) is null or project = $3)
-             and (cast($4 as bigint) is null or (created_at, id) < ($4, $5))
+             and (created_at, id) < ($4, $5)
              order by created_at desc, id desc limit $6"
         ),
         &[&part.tenant, &name, &project, &at, &id, &part.limit],

@@ -63,7 +63,7 @@ fn fits(filter: &Filter, call: &CallView) -> bool {
 async fn every_filter_gives_page_by_page_what_fits_it_newest_first() {
     for fresh in Fresh::both(|options| options.budget = Duration::from_secs(20)).await {
         migrate::run(&fresh.db, NOW).await.unwrap();
-        let random = filled::random(600, 7, 86_400);
+        let random = filled::random(600, 7, NOW);
         let mut all: Vec<CallView> = random.iter().map(CallView::of).collect();
         all.sort_by(|a, b| (b.rang_at, &b.id).cmp(&(a.rang_at, &a.id)));
         fresh.db.write(move |tx| filled::keep(tx, &random)).await.unwrap();
@@ -127,7 +127,7 @@ fn finds_all_by_index(plan: &str) -> bool {
 async fn lists_go_by_an_index_that_has_their_order() {
     for fresh in Fresh::both(|options| options.budget = Duration::from_secs(60)).await {
         migrate::run(&fresh.db, NOW).await.unwrap();
-        let fill = filled::rows(50_000) + "analyze;";
+        let fill = filled::rows(50_000) + "analyze calls; analyze call_tags;";
         fresh.db.unlimited(move |tx| tx.script(&fill)).await.unwrap();
         let each = Begin::ALL.into_iter().flat_map(|begin| [(begin, true), (begin, false)]);
         for (begin, of_tenant) in each {

@@ -7,12 +7,12 @@ use super::*;
 
 const NOW: Timestamp = Timestamp::from_secs(1_760_011_200);
 
-fn later(seconds: u64) -> Timestamp {
+pub(super) fn later(seconds: u64) -> Timestamp {
     NOW.saturating_add(Duration::from_secs(seconds))
 }
 
 impl Fresh {
-    async fn with_tables(self) -> Fresh {
+    pub(super) async fn with_tables(self) -> Fresh {
         migrate::run(&self.db, NOW).await.unwrap();
         self
     }
@@ -105,7 +105,7 @@ async fn a_change_that_commits_late_under_a_lower_number_is_not_skipped() {
 }
 
 /// A transaction that stops half-way until it is told to go on.
-fn held(
+pub(super) fn held(
     db: &Db,
     first: impl FnOnce(&mut Tx<'_>) -> Result<()> + Send + 'static,
     then: impl FnOnce(&mut Tx<'_>) -> Result<()> + Send + 'static,
@@ -122,17 +122,17 @@ fn held(
     (background(async move { db.write(work).await }), Turn { arrived: Some(arrived), go })
 }
 
-struct Turn {
+pub(super) struct Turn {
     arrived: Option<tokio::sync::oneshot::Receiver<()>>,
     go: mpsc::Sender<()>,
 }
 
 impl Turn {
-    async fn arrived(&mut self) {
+    pub(super) async fn arrived(&mut self) {
         self.arrived.take().unwrap().await.unwrap();
     }
 
-    fn go_on(&self) {
+    pub(super) fn go_on(&self) {
         self.go.send(()).unwrap();
     }
 }

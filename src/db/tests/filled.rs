@@ -15,16 +15,16 @@ use super::*;
 /// The first call of every filled database rings then: 2025-10-09T00:00:00Z.
 pub(super) const FIRST: Timestamp = Timestamp::from_secs(1_759_968_000);
 
-/// Whole calls of two tenants and of none, over some days before and after [`FIRST`], many at the same time.
-pub(super) fn random(count: usize, seed: u64, spread: i64) -> Vec<Call> {
+/// Whole calls of two tenants and of none, over a day before and after this time, many at the same minute.
+pub(super) fn random(count: usize, seed: u64, around: Timestamp) -> Vec<Call> {
     let mut rng = StdRng::seed_from_u64(seed);
-    (0..count).map(|n| one(&mut rng, n, spread)).collect()
+    (0..count).map(|n| one(&mut rng, n, around)).collect()
 }
 
-fn one(rng: &mut StdRng, n: usize, spread: i64) -> Call {
+fn one(rng: &mut StdRng, n: usize, around: Timestamp) -> Call {
     let tenant = [Some("tnt_1"), Some("tnt_1"), Some("tnt_1"), Some("tnt_2"), None][rng.random_range(0..5)];
     let of = |prefix: &str, n: u32| tenant.map(|tenant| format!("{prefix}_{tenant}_{n}"));
-    let rang_at = Timestamp::from_secs(FIRST.secs() + rng.random_range(-spread..spread) / 60 * 60);
+    let rang_at = Timestamp::from_secs(around.secs() + rng.random_range(-1440..1440) * 60);
     let now = Timestamp::from_micros(rang_at.micros() + rng.random_range(-300_000..3_000_000));
     let reason = EndReason::ALL[rng.random_range(0..EndReason::ALL.len())];
     let number = rng.random_range(0..3);
@@ -92,7 +92,7 @@ pub(super) fn keep(tx: &mut Tx<'_>, all: &[Call]) -> Result<()> {
     for call in all {
         calls::insert(tx, call)?;
         if !call.notes.tags.is_empty() {
-            calls::annotate(tx, call, call.decision.as_ref().and_then(|decision| decision.tenant.as_ref()))?;
+            calls::annotate(tx, call)?;
         }
     }
     Ok(())

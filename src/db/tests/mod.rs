@@ -559,9 +559,11 @@ async fn a_large_write_may_take_longer_than_a_small_one() {
     }
 }
 
+mod analytics;
 mod calls;
 mod changes;
 mod engines;
 mod filled;
 mod killed;
 mod migrations;
+mod sending;

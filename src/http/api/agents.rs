@@ -140,7 +140,7 @@ impl Resource for Agent {
         let mut wrong = Wrong::default();
         wrong.same_tenant(with, written.tenant_id.as_ref());
         let name = wrong.check("/name", values::name(&written.name)).to_owned();
-        wrong.is_none()?;
+        wrong.nothing()?;
         let taken: db::Result<_> = agents::by_name(tx, with.tenant, &name);
         if let Some(other) = taken?.filter(|other| with.is_another(&other.row.id)) {
             return Err(configured::taken("agent", &name, &other.row.id));

@@ -222,7 +222,7 @@ impl Resource for Found {
             max_concurrent: written.max_concurrent,
             archived: false,
         };
-        wrong.is_none()?;
+        wrong.nothing()?;
         let taken: db::Result<_> = campaigns::by_name(tx, with.tenant, &row.name);
         if let Some(other) = taken?.filter(|other| with.is_another(other)) {
             return Err(configured::taken("campaign", &row.name, &other));

@@ -27,12 +27,11 @@ use super::idempotency::{self, Created, Once};
 use super::page::{Asked, Page};
 use super::reply::{IfMatch, Tagged, TaggedWhole};
 
-/// A thing as it is shown: its own fields, and its version.
+// A thing as it is shown: its own fields, and its version. The API document describes it as it does those fields.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "{T}View")]
 pub struct View<T> {
-    /// Its own fields.
     #[serde(flatten)]
     pub shown: T,
     /// Raised by every change.
@@ -267,7 +266,7 @@ pub(super) struct Wrong(Vec<WrongField>);
 
 impl Wrong {
     /// What was read. If it could not be, that is noted, and what stands in for it goes no further than
-    /// [`Self::is_none`].
+    /// [`Self::nothing`].
     pub(super) fn check<T: Default>(&mut self, pointer: &'static str, read: Read<T>) -> T {
         read.unwrap_or_else(|why| {
             self.add(pointer, why);
@@ -292,9 +291,11 @@ impl Wrong {
         }
     }
 
+    /// Nothing is wrong.
+    ///
     /// # Errors
-    /// 422 where anything is wrong.
-    pub(super) fn is_none(self) -> Result<(), Problem> {
+    /// 422 where anything is.
+    pub(super) fn nothing(self) -> Result<(), Problem> {
         if self.0.is_empty() { Ok(()) } else { Err(Problem::Invalid(self.0)) }
     }
 }

@@ -2,17 +2,20 @@
 
 pub mod access;
 pub mod agents;
+mod analytics;
 pub mod api_keys;
 pub mod audit;
 mod audited;
 pub mod auth;
 pub mod body;
+mod calls;
 pub mod campaigns;
 mod configured;
 pub mod docs;
 pub mod erasures;
 mod events;
 pub mod example;
+mod export;
 pub mod idempotency;
 pub mod leads;
 pub mod numbers;
@@ -60,12 +63,14 @@ const TAGS: &[(&str, &str)] = &[
     ("campaigns", "Who answers the numbers that belong to one, and how many calls at once."),
     ("phone-numbers", "Numbers; each exists once on the platform."),
     ("trunks", "How calls come from Twilio to LiveKit."),
+    ("calls", "Every ring and what became of it."),
+    ("leads", "Who called."),
+    ("tasks", "What is to be done about leads. A missed call makes one by itself."),
+    ("analytics", "What calls come to."),
     ("events", "What changes, live."),
     ("webhook-endpoints", "What changes, told to the tenant's own systems."),
     ("audit", "Who changed what."),
     ("erasures", "Taking every trace of a caller out of a tenant's data."),
-    ("leads", "Who called."),
-    ("tasks", "What is to be done about leads. A missed call makes one by itself."),
 ];
 
 /// Every route.
@@ -79,9 +84,11 @@ pub fn routes() -> Vec<Route> {
         campaigns::routes(),
         numbers::routes(),
         trunks::routes(),
+        calls::routes(),
         erasures::routes(),
         leads::routes(),
         tasks::routes(),
+        analytics::routes(),
         events::routes(),
         webhooks::routes(),
         audit::routes(),

@@ -232,7 +232,7 @@ impl Resource for Number {
             metadata: written.metadata,
             archived: false,
         };
-        wrong.is_none()?;
+        wrong.nothing()?;
         let taken: db::Result<_> = numbers::by_number(tx, &row.number);
         match taken?.map(|other| other.row).filter(|other| with.is_another(&other.id)) {
             Some(other) if other.tenant == row.tenant => {

@@ -22,6 +22,22 @@ pub fn tag(revision: i64) -> String {
 /// A thing with its version.
 pub struct Tagged<T>(pub i64, pub T);
 
+/// A thing with its version, around which more may have happened than the version tells of: whoever has the version
+/// still gets the thing.
+pub struct Eventful<T>(pub i64, pub T);
+
+/// Marks an answer that [`not_modified`] leaves alone.
+#[derive(Clone)]
+struct AlwaysWhole;
+
+impl<T: Serialize> IntoResponse for Eventful<T> {
+    fn into_response(self) -> Response {
+        let mut response = Tagged(self.0, self.1).into_response();
+        response.extensions_mut().insert(AlwaysWhole);
+        response
+    }
+}
+
 impl<T: Serialize> IntoResponse for Tagged<T> {
     fn into_response(self) -> Response {
         let mut response = Json(self.1).into_response();
@@ -100,6 +116,9 @@ pub async fn not_modified(request: Request, next: Next) -> Response {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let has = request.headers().get(IF_NONE_MATCH).cloned();
     let mut response = next.run(request).await;
+    if response.extensions().get::<AlwaysWhole>().is_some() {
+        return response;
+    }
     let (Some(has), Some(etag)) = (has, response.headers().get(ETAG)) else { return response };
     let (has, etag) = (has.to_str().unwrap_or_default(), etag.to_str().unwrap_or_default());
     let same = |one: &str| one == "*" || one.trim_start_matches("W/") == etag;

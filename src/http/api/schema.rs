@@ -149,8 +149,9 @@ fn said(kind: &ValidationErrorKind, error: &ValidationError<'_>) -> String {
             format!("must be {}", a_type(&kind.to_string()))
         }
         ValidationErrorKind::Type { kind: TypeKind::Multiple(kinds) } => {
-            let kinds: Vec<_> = kinds.iter().map(|kind| a_type(&kind.to_string())).collect();
-            format!("must be {}", kinds.join(" or "))
+            // That it may also be null helps nobody who meant to write something.
+            let kinds = kinds.iter().map(|kind| a_type(&kind.to_string())).filter(|kind| *kind != "null");
+            format!("must be {}", kinds.collect::<Vec<_>>().join(" or "))
         }
         ValidationErrorKind::Enum { options } => {
             let options = options.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -194,6 +195,7 @@ fn a_type(name: &str) -> &'static str {
 /// The same schema for a merge patch (RFC 7396): no field need be there, and null takes one back to its default.
 pub fn for_patch(schema: &mut Map<String, Value>) {
     schema.remove("required");
+    schema.entry("additionalProperties").or_insert(false.into());
     let Some(Value::Object(properties)) = schema.get_mut("properties") else { return };
     for property in properties.values_mut() {
         let Some(property) = property.as_object_mut() else { continue };

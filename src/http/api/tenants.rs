@@ -192,7 +192,7 @@ impl Resource for Found {
         if written.id.is_some_and(|id| id != *with.tenant) {
             wrong.add("/id", "cannot be changed");
         }
-        wrong.is_none()?;
+        wrong.nothing()?;
         platform_only(with, &row)?;
         is_free(tx, with, &row)?;
         Ok(Found { row, default_agent: written.default_agent_name })

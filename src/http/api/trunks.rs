@@ -181,7 +181,7 @@ impl Resource for Trunk {
             active: written.is_active,
             archived: false,
         };
-        wrong.is_none()?;
+        wrong.nothing()?;
         let taken: db::Result<_> = trunks::by_name(tx, with.tenant, &row.name);
         match taken? {
             Some(other) if with.is_another(&other) => Err(configured::taken("trunk", &row.name, &other)),

@@ -266,4 +266,27 @@ on_both_databases! {
         assert_eq!(api.get("/api/v1/agents/agt_1").await.body["revision"], 6);
         app.stop().await;
     }
+
+    async fn of_changes_at_once_the_last_one_is_what_rings_go_by(setup: Setup) {
+        let Some(app) = setup.start().await else { return };
+        routing::acme(&app).await;
+        let api = app.api(Role::Owner, Some("tnt_1")).await;
+        for round in 0..6 {
+            let rename = async |agent: &str, name: &str| {
+                let said = api.patch(&format!("/api/v1/agents/{agent}"), "*", &json!({"name": format!("{name}-{round}")})).await;
+                assert_eq!(said.status, 200, "{}", said.body);
+            };
+            tokio::join!(
+                rename("agt_1", "one"),
+                rename("agt_2", "two"),
+                rename("agt_1", "three"),
+                rename("agt_2", "four"),
+                rename("agt_1", "five"),
+            );
+            let named = api.get("/api/v1/campaigns/cmp_1").await.body["agentName"].clone();
+            assert_eq!(answers(&app, &format!("SIP-{round}"), routing::NUMBER).await, named);
+            hangs_up(&app, &format!("SIP-{round}")).await;
+        }
+        app.stop().await;
+    }
 }

@@ -2,14 +2,18 @@
 //! body must fit.
 
 mod agents;
+mod analytics;
 mod api_keys;
 mod audit;
 mod auth;
+mod calls;
 mod campaigns;
 mod configured;
 mod contract;
 mod erasures;
+mod export;
 mod leads;
+mod leaks;
 mod numbers;
 mod people;
 mod sessions;
@@ -18,6 +22,7 @@ mod tenants;
 mod throttle;
 mod trunks;
 mod users;
+mod who_may;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};

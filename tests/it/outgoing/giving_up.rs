@@ -1,5 +1,6 @@
 //! A receiver that stays away: tried for three days, then given up on, and nothing of what waits is lost.
 
+use serde_json::json;
 use switchboard::db::changes::Kind;
 use switchboard::db::deliveries::Again;
 use switchboard::live::Item;
@@ -8,6 +9,20 @@ use super::*;
 use crate::on_both_databases;
 
 const THREE_DAYS: Duration = Duration::from_secs(72 * 3600);
+
+/// What the audit has of an endpoint: who did what, before and after.
+async fn audit_of(app: &TestApp, id: &EndpointId) -> Vec<(String, String, Value, Value)> {
+    let id = id.clone();
+    let sql = "select actor_kind, action, before, after from audit where subject_kind = 'webhook_endpoint'
+               and subject_id = $1 order by id";
+    let read = app.app.db.read(move |tx| {
+        tx.all(sql, &[&id], |row| {
+            let (before, after) = (row.get::<db::Json<_>>("before")?, row.get::<db::Json<_>>("after")?);
+            Ok((row.get("actor_kind")?, row.get("action")?, before.0, after.0))
+        })
+    });
+    read.await.expect("the audit")
+}
 
 on_both_databases! {
     async fn after_three_days_an_endpoint_is_disabled_and_once_enabled_all_that_waited_arrives(setup: Setup) {
@@ -33,6 +48,12 @@ on_both_databases! {
         assert!((13..=14).contains(&all[0].attempts), "{} tries", all[0].attempts);
         assert_eq!(attempts(&app, &all[0]).await.len(), usize::try_from(all[0].attempts).unwrap());
         assert!(all[1..].iter().all(|one| one.attempts == 0 && one.next_try_at.is_none()), "{all:#?}");
+
+        let audited = audit_of(&app, &to.id).await;
+        let [(actor, action, before, after)] = audited.as_slice() else { panic!("{audited:?}") };
+        assert_eq!((actor.as_str(), action.as_str()), ("system", "webhook_endpoint.disabled"));
+        assert_eq!((&before["status"], &after["status"], &after["disabledReason"]), (&json!("enabled"), &json!("disabled"), &json!(reason)));
+        assert!(!format!("{before}{after}").contains("whsec_"));
 
         let told = witness.until_arrived(1).await.remove(0);
         assert_eq!((kind(&told), subject(&told.body)), ("webhook_endpoint.disabled".into(), to.id.to_string()));

@@ -27,6 +27,8 @@ use receiver::{Answer, Got, Receiver};
 
 /// A Switchboard with a tenant, that may send to loopback.
 async fn start(setup: Setup) -> Option<TestApp> {
+    // These tests look into the database all the time, on a machine that may be busy.
+    let setup = setup.with("SWITCHBOARD_DATABASE__TIMEOUT", "10s");
     let app = setup.with("SWITCHBOARD_OUTGOING_WEBHOOKS__ALLOW_PRIVATE", "true").start().await?;
     routing::acme(&app).await;
     routing::limit(&app, 10_000).await;

@@ -1,6 +1,7 @@
 //! Leads: who called. Calls make them; people look them up, change them, write notes on them and merge them.
 
 mod examples;
+mod export;
 mod merge;
 mod notes;
 
@@ -58,6 +59,7 @@ pub(super) fn routes() -> Vec<Route> {
                 "The lead as it is now.",
             ),
     ];
+    routes.extend(export::routes());
     routes.extend(notes::routes());
     routes.extend(merge::routes());
     routes
@@ -96,7 +98,7 @@ pub struct LeadWrite {
 /// What a list of leads is narrowed to.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct ListParams {
+struct Filters {
     /// Of this tenant.
     tenant_id: Option<TenantId>,
     /// Of this campaign.
@@ -109,6 +111,30 @@ struct ListParams {
     search: Option<String>,
     /// With something to be done about them now, or without.
     has_open_task: Option<bool>,
+}
+
+impl Filters {
+    /// As the database takes it.
+    ///
+    /// # Errors
+    /// 404 for another tenant's id.
+    fn resolve(self, app: &App, who: &Who) -> Result<Filter, Problem> {
+        Ok(Filter {
+            tenant: who.narrowed_to(self.tenant_id)?,
+            campaign: self.campaign_id,
+            status: self.status,
+            search: self.search.as_deref().map(Search::of),
+            open_task: self.has_open_task.map(|has| (has, app.clock.now())),
+        })
+    }
+}
+
+/// What a list of leads is asked for.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct ListParams {
+    #[serde(flatten)]
+    filters: Filters,
     /// Where the page begins: `nextCursor` of the one before.
     cursor: Option<String>,
     /// How many at most.
@@ -122,14 +148,7 @@ async fn list(
     Params(params): Params<ListParams>,
 ) -> Result<axum::Json<Page<Lead>>, Problem> {
     let asked = Asked::<LeadId>::new(params.cursor.as_deref(), params.limit)?;
-    let now = app.clock.now();
-    let filter = Filter {
-        tenant: who.narrowed_to(params.tenant_id)?,
-        campaign: params.campaign_id,
-        status: params.status,
-        search: params.search.as_deref().map(Search::of),
-        open_task: params.has_open_task.map(|has| (has, now)),
-    };
+    let filter = params.filters.resolve(&app, &who)?;
     let looks_everywhere = filter.search.is_some() || filter.open_task.is_some();
     let (after, rows) = (asked.after.clone(), asked.rows());
     let read = move |tx: &mut Tx<'_>| leads::page(tx, &filter, after.as_ref(), rows);

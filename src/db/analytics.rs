@@ -1,0 +1,345 @@
+//! Reading what analytics add up. SQLite hands over call by call from one index that has all of it; PostgreSQL, where
+//! every row that is handed over costs more, counts calls of one group and end together and sends their times in one
+//! value.
+
+use crate::analytics::{Batch, Figures, Groups, Key, One, millis_between};
+use crate::call::{EndReason, Status};
+use crate::clock::Timestamp;
+use crate::ids::{CampaignId, NumberId, TenantId};
+
+use super::{Engine, Error, Json, Result, Row, Sql, Tx};
+
+/// Which calls are added up, and how.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Of this tenant; none: of the whole platform.
+    pub tenant: Option<TenantId>,
+    /// That rang at this time or later.
+    pub since: Timestamp,
+    /// That rang before this time.
+    pub until: Timestamp,
+    /// To this number.
+    pub number: Option<NumberId>,
+    /// Of this campaign.
+    pub campaign: Option<CampaignId>,
+    /// That this agent has, or was to have.
+    pub agent: Option<String>,
+    /// What they are grouped by.
+    pub by: By,
+}
+
+/// What calls are grouped by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Stretches of time that follow one another; each given by when it begins.
+    Time(Vec<Timestamp>),
+    /// The number that was dialled.
+    Number,
+    /// The campaign.
+    Campaign,
+    /// The agent.
+    Agent,
+    /// Why they ended.
+    EndReason,
+    /// Where they stand.
+    Status,
+    /// Nothing: there are no groups.
+    Nothing,
+}
+
+impl By {
+    /// The column that says which group a call is in.
+    const fn column(&self) -> Column {
+        match self {
+            By::Number => Column::Number,
+            By::Campaign => Column::Campaign,
+            By::Agent => Column::Agent,
+            By::Time(_) | By::EndReason | By::Status | By::Nothing => Column::None,
+        }
+    }
+}
+
+#[derive(Copy, Clone)]
+enum Column {
+    Number,
+    Campaign,
+    Agent,
+    None,
+}
+
+/// What was asked for besides the tenant.
+macro_rules! narrowed {
+    ($rang_at:literal, $since:literal, $until:literal, $number:literal, $campaign:literal, $agent:literal) => {
+        concat!(
+            " where ",
+            $rang_at,
+            " >= ",
+            $since,
+            " and ",
+            $rang_at,
+            " < ",
+            $until,
+            " and (cast(",
+            $number,
+            " as text) is null or number_id = ",
+            $number,
+            ")
+             and (cast(",
+            $campaign,
+            " as text) is null or campaign_id = ",
+            $campaign,
+            ")
+             and (cast(",
+            $agent,
+            " as text) is null or agent = ",
+            $agent,
+            ")"
+        )
+    };
+}
+
+/// Call by call; `$6` is the tenant, where it is one's.
+macro_rules! each {
+    ($key:literal, $from:literal, $and:literal) => {
+        concat!(
+            "select rang_at, end_reason, answered_at, duration, decided_at, ",
+            $key,
+            " as name from ",
+            $from,
+            narrowed!("rang_at", "$1", "$2", "$3", "$4", "$5"),
+            $and
+        )
+    };
+}
+
+macro_rules! ended {
+    ($key:literal, $of_tenant:expr) => {
+        if $of_tenant {
+            each!($key, "calls indexed by calls_figures", " and tenant_id = $6 and end_reason is not null")
+        } else {
+            each!(
+                $key,
+                "calls indexed by calls_time",
+                " and cast($6 as text) is null and end_reason is not null"
+            )
+        }
+    };
+}
+
+macro_rules! open {
+    ($key:literal, $of_tenant:expr) => {
+        if $of_tenant {
+            Sql {
+                sqlite: each!(
+                    $key,
+                    "calls indexed by calls_open_tenant",
+                    " and tenant_id = $6 and ended_at is null"
+                ),
+                postgres: each!($key, "calls", " and tenant_id = $6 and ended_at is null"),
+            }
+        } else {
+            Sql {
+                sqlite: each!(
+                    $key,
+                    "calls indexed by calls_open_tenant",
+                    " and cast($6 as text) is null and ended_at is null"
+                ),
+                postgres: each!($key, "calls", " and cast($6 as text) is null and ended_at is null"),
+            }
+        }
+    };
+}
+
+/// Counted together, on PostgreSQL. `width_bucket` finds the stretch of time that a call rang in; the times are sent
+/// as eight bytes each.
+macro_rules! counted {
+    ($key:literal, $and:literal) => {
+        concat!(
+            "select ", $key, " as name, width_bucket(rang_at, (select cast(cast($1 as text) as bigint[]))) as slot,
+                 end_reason, count(*) as calls, count(answered_at) as answered,
+                 cast(coalesce(sum(duration) filter (where answered_at is not null), 0) as bigint) as talked,
+                 string_agg(int8send(greatest(decided_at - rang_at, 0) / 1000), ''::bytea)
+                     filter (where decided_at is not null) as to_decision,
+                 string_agg(int8send(greatest(answered_at - rang_at, 0) / 1000), ''::bytea)
+                     filter (where answered_at is not null) as to_answer
+             from calls", narrowed!("rang_at + 0", "$2", "$3", "$4", "$5", "$6"), $and,
+            " and end_reason is not null group by 1, 2, 3"
+        )
+    };
+}
+
+macro_rules! counted_of {
+    ($key:literal, $of_tenant:expr) => {
+        if $of_tenant {
+            counted!($key, " and tenant_id = $7")
+        } else {
+            counted!($key, " and cast($7 as text) is null")
+        }
+    };
+}
+
+/// All figures, by group.
+pub fn read(tx: &mut Tx<'_>, question: &Question) -> Result<Groups> {
+    let mut groups = Groups::new();
+    each(tx, question, open_text(question), &mut groups)?;
+    match tx.engine() {
+        Engine::Sqlite => each(tx, question, ended_text(question).into(), &mut groups)?,
+        Engine::Postgres => counted(tx, question, &mut groups)?,
+    }
+    Ok(groups)
+}
+
+fn open_text(question: &Question) -> Sql {
+    let of_tenant = question.tenant.is_some();
+    match question.by.column() {
+        Column::Number => open!("number_id", of_tenant),
+        Column::Campaign => open!("campaign_id", of_tenant),
+        Column::Agent => open!("agent", of_tenant),
+        Column::None => open!("cast(null as text)", of_tenant),
+    }
+}
+
+/// For SQLite.
+pub(super) fn ended_text(question: &Question) -> &'static str {
+    let of_tenant = question.tenant.is_some();
+    match question.by.column() {
+        Column::Number => ended!("number_id", of_tenant),
+        Column::Campaign => ended!("campaign_id", of_tenant),
+        Column::Agent => ended!("agent", of_tenant),
+        Column::None => ended!("cast(null as text)", of_tenant),
+    }
+}
+
+/// For PostgreSQL.
+pub(super) fn counted_text(question: &Question) -> &'static str {
+    let of_tenant = question.tenant.is_some();
+    match question.by.column() {
+        Column::Number => counted_of!("number_id", of_tenant),
+        Column::Campaign => counted_of!("campaign_id", of_tenant),
+        Column::Agent => counted_of!("agent", of_tenant),
+        Column::None => counted_of!("cast(null as text)", of_tenant),
+    }
+}
+
+fn each(tx: &mut Tx<'_>, question: &Question, sql: Sql, groups: &mut Groups) -> Result<()> {
+    let Question { tenant, since, until, number, campaign, agent, by } = question;
+    tx.each(sql, &[since, until, number, campaign, agent, tenant], |row| {
+        let rang_at: i64 = row.get("rang_at")?;
+        let after = |at: Option<i64>| at.map(|at| millis_between(rang_at, at));
+        let call = One {
+            end_reason: row.get("end_reason")?,
+            talked: row.get::<Option<i64>>("duration")?.unwrap_or(0),
+            to_decision: after(row.get("decided_at")?),
+            to_answer: after(row.get("answered_at")?),
+        };
+        let key = match by {
+            By::Time(starts) => Key::Slot(starts.partition_point(|start| start.micros() <= rang_at)),
+            _ => key(by, row, 0, call.end_reason, call.to_answer.is_some())?,
+        };
+        groups.entry(key).or_default().add_one(&call);
+        Ok(())
+    })
+}
+
+fn counted(tx: &mut Tx<'_>, question: &Question, groups: &mut Groups) -> Result<()> {
+    let Question { tenant, since, until, number, campaign, agent, by } = question;
+    let starts = match by {
+        By::Time(starts) => starts.as_slice(),
+        _ => &[],
+    };
+    let starts: Vec<_> = starts.iter().map(|start| start.micros().to_string()).collect();
+    // An array of none is refused.
+    let starts = if starts.is_empty() { "{0}".to_owned() } else { format!("{{{}}}", starts.join(",")) };
+    tx.each(counted_text(question), &[&starts, since, until, number, campaign, agent, tenant], |row| {
+        let batch = Batch {
+            end_reason: row.get("end_reason")?,
+            calls: row.get("calls")?,
+            answered: row.get("answered")?,
+            talked: row.get("talked")?,
+            to_decision: numbers(row, "to_decision")?,
+            to_answer: numbers(row, "to_answer")?,
+        };
+        let slot = usize::try_from(row.get::<i32>("slot")?).unwrap_or(0);
+        groups.entry(key(by, row, slot, batch.end_reason, false)?).or_default().add(&batch);
+        Ok(())
+    })
+}
+
+fn key(by: &By, row: &Row<'_>, slot: usize, reason: Option<EndReason>, answered: bool) -> Result<Key> {
+    Ok(match by {
+        By::Time(_) => Key::Slot(slot),
+        By::Number | By::Campaign | By::Agent => Key::Text(row.get("name")?),
+        By::EndReason => Key::EndReason(reason),
+        By::Status => Key::Status(match reason {
+            Some(reason) => reason.status(),
+            None if answered => Status::InProgress,
+            None => Status::Ringing,
+        }),
+        By::Nothing => Key::Text(None),
+    })
+}
+
+/// Numbers of eight bytes each, the highest first.
+fn numbers(row: &Row<'_>, column: &str) -> Result<Vec<i64>> {
+    let bytes: Option<Vec<u8>> = row.get(column)?;
+    let bytes = bytes.unwrap_or_default();
+    let (numbers, rest) = bytes.as_chunks::<8>();
+    if rest.is_empty() {
+        Ok(numbers.iter().map(|bytes| i64::from_be_bytes(*bytes)).collect())
+    } else {
+        Err(Error::Unexpected("times that were added up are cut off".into()))
+    }
+}
+
+/// How a tenant's clock on the wall is set; none where there is no such tenant.
+pub fn time_zone(tx: &mut Tx<'_>, tenant: &TenantId) -> Result<Option<String>> {
+    let sql = "select time_zone from tenants where id = $1 and archived_at is null";
+    tx.first(sql, &[tenant], |row| row.get("time_zone"))
+}
+
+/// What the things with these ids are called: numbers in E.164, campaigns by their names. Also those that are archived.
+pub fn names(
+    tx: &mut Tx<'_>,
+    by: &By,
+    ids: &[&str],
+    tenant: Option<&TenantId>,
+) -> Result<Vec<(String, String)>> {
+    macro_rules! named {
+        ($ids:literal, $column:literal, $table:literal) => {
+            concat!(
+                "select id, ",
+                $column,
+                " as name from ",
+                $table,
+                " where id in (",
+                $ids,
+                ") and (cast($2 as text) is null or tenant_id = $2)"
+            )
+        };
+    }
+    macro_rules! either {
+        ($column:literal, $table:literal) => {
+            Sql {
+                sqlite: named!("select value from json_each($1)", $column, $table),
+                postgres: named!(
+                    "select json_array_elements_text(cast(cast($1 as text) as json))",
+                    $column,
+                    $table
+                ),
+            }
+        };
+    }
+    let sql = match by {
+        By::Number => either!("number", "phone_numbers"),
+        By::Campaign => either!("name", "campaigns"),
+        _ => return Ok(Vec::new()),
+    };
+    tx.all(sql, &[&Json(ids), &tenant], |row| Ok((row.get("id")?, row.get("name")?)))
+}
+
+/// What all groups come to together.
+pub fn total(groups: &Groups) -> Figures {
+    let mut total = Figures::default();
+    groups.values().for_each(|figures| total.merge(figures));
+    total
+}
