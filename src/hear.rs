@@ -333,22 +333,38 @@ fn was_to_be_answered(call: &Call) -> bool {
 /// What a call was before a change, as far as others can see it.
 struct Before {
     outcome: Outcome,
-    place: (Option<String>, Option<String>, Option<String>),
+    names: Names,
+    room_sid: Option<String>,
     open: bool,
     answered: bool,
 }
 
-/// What else is shown of a call and may change: its agent, its room, its name.
-fn place(call: &Call) -> (Option<&str>, Option<&str>, Option<&str>) {
-    (call.agent(), call.room(), call.ring.keys.call.as_deref())
+/// What else is shown of a call and may change.
+#[derive(PartialEq)]
+struct Names {
+    agent: Option<String>,
+    room: Option<String>,
+    call: Option<String>,
+    called: String,
+}
+
+impl Names {
+    fn of(call: &Call) -> Names {
+        Names {
+            agent: call.agent().map(ToOwned::to_owned),
+            room: call.room().map(ToOwned::to_owned),
+            call: call.ring.keys.call.clone(),
+            called: call.ring.called.clone(),
+        }
+    }
 }
 
 impl Before {
     fn of(call: &Call) -> Before {
-        let (agent, room, name) = place(call);
         Before {
             outcome: call.outcome.clone(),
-            place: (agent.map(Into::into), room.map(Into::into), name.map(Into::into)),
+            names: Names::of(call),
+            room_sid: call.evidence.room_sid.clone(),
             open: call.is_open(),
             answered: call.outcome.answered_at.is_some(),
         }
@@ -362,14 +378,19 @@ fn save(
     told: Option<&Keys>,
     with: &Hearing<'_>,
 ) -> db::Result<()> {
-    let (agent, room, name) = &before.place;
-    let same_place = place(call) == (agent.as_deref(), room.as_deref(), name.as_deref());
-    let changed = before.outcome != call.outcome || !same_place;
+    let changed = before.outcome != call.outcome || before.names != Names::of(call);
     if changed {
         call.revision += 1;
     }
     call.updated_at = with.now;
-    calls::update(tx, call, told)?;
+    if changed || before.room_sid != call.evidence.room_sid {
+        calls::update(tx, call)?;
+    } else {
+        calls::update_evidence(tx, call)?;
+    }
+    if let Some(keys) = told {
+        calls::insert_keys(tx, call, keys)?;
+    }
     if before.outcome.rang_at != call.outcome.rang_at && !call.notes.tags.is_empty() {
         calls::retime_tags(tx, call)?;
     }

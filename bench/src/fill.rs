@@ -24,13 +24,17 @@ pub(crate) struct Args {
     /// Calls that have ended.
     #[arg(long, default_value_t = 0)]
     calls: u64,
+    /// Spread the calls over a year, most of the first tenant, as unevenly as real ones are; with a key to read them.
+    #[arg(long)]
+    year: bool,
     /// Limit every campaign to this many calls at once; 0: no limit.
     #[arg(long, default_value_t = 0)]
     limit: u64,
 }
 
 const ROWS_AT_ONCE: u64 = 2000;
-const NOW: i64 = 1_790_000_000_000_000;
+/// The present, of all that is filled in.
+pub(crate) const NOW: i64 = 1_790_000_000_000_000;
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let mut target = Target::open(&args.database)?;
@@ -68,6 +72,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
              'completed', 1, {NOW}, 'call_0', '{{}}', 1, {NOW}, {NOW})"
         )
     })?;
+    if args.year {
+        crate::year::fill(&mut target, args.calls)?;
+        target.run("commit")?;
+        return target.settle();
+    }
     let columns = "calls (id, project, tenant_id, campaign_id, number_id, lead_id, call_sid, room_name, room_sid, caller, \
                    called, agent, status, end_reason, rang_at, answered_at, ended_at, duration, revision, ring, evidence, \
                    decision, attendance, created_at, updated_at)";
@@ -91,7 +100,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 }
 
 /// As large as a real call's.
-fn stories() -> (String, String, String) {
+pub(crate) fn stories() -> (String, String, String) {
     let ring =
         r#"{"keys":{"call":"SCL_old"},"called":"+15550000000","caller":"+13330000000","trunk":"ST_bench"}"#;
     let mut decision = String::from(
@@ -109,7 +118,7 @@ fn stories() -> (String, String, String) {
     (ring.to_owned(), r#"{"room":"in_old","room_sid":"RM_old"}"#.to_owned(), decision)
 }
 
-enum Target {
+pub(crate) enum Target {
     Sqlite(rusqlite::Connection),
     Postgres(postgres::Client),
 }
@@ -122,7 +131,7 @@ impl Target {
         })
     }
 
-    const fn yes(&self) -> &'static str {
+    pub(crate) const fn yes(&self) -> &'static str {
         match self {
             Target::Sqlite(_) => "1",
             Target::Postgres(_) => "true",
@@ -137,7 +146,8 @@ impl Target {
         Ok(())
     }
 
-    fn rows(&mut self, into: &str, count: u64, row: impl Fn(u64) -> String) -> anyhow::Result<()> {
+    /// Inserts so many rows.
+    pub(crate) fn rows(&mut self, into: &str, count: u64, row: impl Fn(u64) -> String) -> anyhow::Result<()> {
         let mut done = 0;
         while done < count {
             let until = (done + ROWS_AT_ONCE).min(count);

@@ -61,22 +61,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     }
     took.sort_unstable();
     let count = took.len().max(1);
-    let at = |part: f64| {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "a rank"
-        )]
-        let rank = ((count as f64 * part) as usize).min(count - 1);
-        took.get(rank).copied().unwrap_or_default().as_secs_f64() * 1e3
-    };
     println!(
         "{}",
         json!({
             "name": args.name, "door": args.door, "connections": args.connections,
             "per_second": (took.len() as f64 / args.seconds).round(),
-            "p50_ms": round(at(0.5)), "p99_ms": round(at(0.99)), "p999_ms": round(at(0.999)),
+            "p50_ms": part(&took, 0.5), "p99_ms": part(&took, 0.99), "p999_ms": part(&took, 0.999),
             "cpu_us": (cpu.as_secs_f64() * 1e6 / count as f64).round(),
             "rss_mib": process::rss(args.pid),
         })
@@ -84,8 +74,21 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn round(ms: f64) -> f64 {
-    (ms * 100.0).round() / 100.0
+/// To a hundredth.
+pub(crate) fn round(value: f64) -> f64 {
+    (value * 100.0).round() / 100.0
+}
+
+/// What this part of them took no longer than, in milliseconds. They are in order.
+pub(crate) fn part(took: &[Duration], part: f64) -> f64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a rank"
+    )]
+    let rank = ((took.len() as f64 * part) as usize).min(took.len().saturating_sub(1));
+    round(took.get(rank).copied().unwrap_or_default().as_secs_f64() * 1e3)
 }
 
 async fn drive(args: &Args, run: &str, from: Instant, until: Instant) -> anyhow::Result<Vec<Duration>> {

@@ -1,5 +1,6 @@
 //! Measures Switchboard: one process drives, others serve. `./bench/run` puts it all together.
 
+mod api;
 mod bare;
 mod client;
 mod fill;
@@ -8,6 +9,7 @@ mod pace;
 mod process;
 mod routing;
 mod sink;
+mod year;
 
 use clap::{Parser, Subcommand};
 
@@ -26,6 +28,8 @@ enum Command {
     Load(load::Args),
     /// Fills a database with numbers, leads and calls.
     Fill(fill::Args),
+    /// Reads lists, analytics and an export of a year of calls.
+    Api(api::Args),
     /// Sends `participant_joined` at a steady pace and measures the time to `CreateDispatch`.
     Pace(pace::Args),
     /// Stands in for LiveKit: takes everything and does nothing.
@@ -40,6 +44,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Bare(args) => bare::run(args).await,
         Command::Load(args) => load::run(args).await,
         Command::Fill(args) => tokio::task::spawn_blocking(move || fill::run(&args)).await?,
+        Command::Api(args) => api::run(args).await,
         Command::Pace(args) => pace::run(args).await,
         Command::Sink(args) => sink::run(args).await,
         Command::Routing(args) => routing::run(&args),

@@ -82,7 +82,8 @@ impl EndedBy {
     }
 
     /// Everybody who can.
-    pub const ALL: [EndedBy; 4] = [EndedBy::Caller, EndedBy::Agent, EndedBy::Us, EndedBy::Platform];
+    pub const ALL: [EndedBy; 5] =
+        [EndedBy::Caller, EndedBy::Agent, EndedBy::Operator, EndedBy::Us, EndedBy::Platform];
 
     /// The one with this word.
     pub fn parse(word: &str) -> Option<EndedBy> {
@@ -215,6 +216,7 @@ mod tests {
         for reason in EndReason::ALL {
             assert_eq!(EndReason::parse(reason.as_str()), Some(*reason));
             assert_eq!(serde_json::to_value(reason).unwrap(), reason.as_str());
+            assert_eq!(EndedBy::parse(reason.ended_by().as_str()), Some(reason.ended_by()));
         }
         for status in Status::ALL {
             assert_eq!(Status::parse(status.as_str()), Some(status));

@@ -127,9 +127,16 @@ pub(super) fn connect(path: &Path, role: Role) -> Result<Connection> {
         i32::from(role == Role::Reader)
     ))?;
     c.progress_handler(10_000, Some(out_of_time))?;
-    // Its own `lower` knows ASCII only.
+    // As PostgreSQL has it. Not for indexes.
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
-    c.create_scalar_function("fold", 1, flags, |args| args.get::<String>(0).map(|text| text.to_lowercase()))?;
+    c.create_scalar_function("translate", 3, flags, |args| {
+        let (from, to): (String, String) = (args.get(1)?, args.get(2)?);
+        let one = |c: char| match from.chars().position(|known| known == c) {
+            Some(at) => to.chars().nth(at),
+            None => Some(c),
+        };
+        Ok(args.get::<String>(0)?.chars().filter_map(one).collect::<String>())
+    })?;
     Ok(c)
 }
 

@@ -145,8 +145,8 @@ pub fn insert(tx: &mut Tx<'_>, call: &Call) -> Result<()> {
     insert_keys(tx, call, &call.ring.keys)
 }
 
-/// A call that has changed, with the names that were told now.
-pub fn update(tx: &mut Tx<'_>, call: &Call, told: Option<&Keys>) -> Result<()> {
+/// A call that has changed.
+pub fn update(tx: &mut Tx<'_>, call: &Call) -> Result<()> {
     let outcome = &call.outcome;
     tx.execute(
         "update calls set lead_id = $1, call_sid = $2, room_name = $3, room_sid = $4, status = $5, end_reason = $6,
@@ -174,11 +174,21 @@ pub fn update(tx: &mut Tx<'_>, call: &Call, told: Option<&Keys>) -> Result<()> {
             &call.id,
         ],
     )?;
-    told.map_or(Ok(()), |keys| insert_keys(tx, call, keys))
+    Ok(())
 }
 
-/// `call` keys are for ever; those the remote side chose pass to a newer call once theirs has ended.
-fn insert_keys(tx: &mut Tx<'_>, call: &Call, keys: &Keys) -> Result<()> {
+/// A call of which more is known, but nothing that is shown has changed. Most of what is told is such, and SQLite writes
+/// every index anew whose columns are named here, whether or not they have changed.
+pub fn update_evidence(tx: &mut Tx<'_>, call: &Call) -> Result<()> {
+    tx.execute(
+        "update calls set ring = $1, evidence = $2, attendance = $3, updated_at = $4 where id = $5",
+        &[&Json(&call.ring), &Json(&call.evidence), &Json(&call.attendance), &call.updated_at, &call.id],
+    )?;
+    Ok(())
+}
+
+/// The names that a call was told to have. `call` keys are for ever; those the remote side chose pass to a newer call once theirs has ended.
+pub fn insert_keys(tx: &mut Tx<'_>, call: &Call, keys: &Keys) -> Result<()> {
     let named = [
         (KEY_CALL, &keys.call),
         (KEY_FULL, &keys.full),

@@ -108,14 +108,14 @@ pub fn look(tx: &mut Tx<'_>, table: Table, scope: &Scope, after: &Key) -> Result
                        order by project, kind, value limit $4";
             let key =
                 |row: &Row<'_>| Ok(Key::named([row.get("project")?, row.get("kind")?, row.get("value")?]));
-            through(tx, scope, sql, &[a, b, c, &SMALL], &["value"], key)
+            through(tx, scope, (sql, &[a, b, c, &SMALL]), &["value"], key)
         }
         Table::Calls => {
             let sql = "select rang_at, id, call_sid, room_name, agent, ring, evidence, decision, attendance, note,
                            tags, outcome, analysis
                        from calls where tenant_id = $1 and (rang_at, id) > ($2, $3) order by rang_at, id limit $4";
             let key = |row: &Row<'_>| Ok(Key { at: row.get("rang_at")?, ..by_id(row)? });
-            through(tx, scope, sql, &[tenant, &after.at, a, &LARGE], &CALL_TEXTS.map(|text| text.0), key)
+            through(tx, scope, (sql, &[tenant, &after.at, a, &LARGE]), &CALL_TEXTS.map(|text| text.0), key)
         }
         Table::DeliveryAttempts => {
             let sql = "select delivery_id, attempt, error, response from delivery_attempts
@@ -124,36 +124,36 @@ pub fn look(tx: &mut Tx<'_>, table: Table, scope: &Scope, after: &Key) -> Result
                 let text = [row.get("delivery_id")?, String::new(), String::new()];
                 Ok(Key { n: row.get("attempt")?, ..Key::named(text) })
             };
-            through(tx, scope, sql, &[a, &after.n, &LARGE], &["error", "response"], key)
+            through(tx, scope, (sql, &[a, &after.n, &LARGE]), &["error", "response"], key)
         }
         Table::IdempotencyKeys => idempotency_keys(tx, scope, after),
         Table::Leads => {
             let sql =
                 "select id, name, metadata from leads where tenant_id = $1 and id > $2 order by id limit $3";
-            through(tx, scope, sql, &[tenant, a, &SMALL], &["name", "metadata"], by_id)
+            through(tx, scope, (sql, &[tenant, a, &SMALL]), &["name", "metadata"], by_id)
         }
         Table::LeadNotes => {
             let sql = "select id, body from lead_notes where tenant_id = $1 and id > $2 order by id limit $3";
-            through(tx, scope, sql, &[tenant, a, &LARGE], &["body"], by_id)
+            through(tx, scope, (sql, &[tenant, a, &LARGE]), &["body"], by_id)
         }
         Table::Tasks => {
             let sql = "select id, title from tasks where tenant_id = $1 and id > $2 order by id limit $3";
-            through(tx, scope, sql, &[tenant, a, &SMALL], &["title"], by_id)
+            through(tx, scope, (sql, &[tenant, a, &SMALL]), &["title"], by_id)
         }
         Table::Audit => {
             let sql = "select id, actor_name, before, after from audit where tenant_id = $1 and id > $2
                        order by id limit $3";
-            through(tx, scope, sql, &[tenant, a, &LARGE], &["actor_name", "before", "after"], by_id)
+            through(tx, scope, (sql, &[tenant, a, &LARGE]), &["actor_name", "before", "after"], by_id)
         }
         Table::WebhookEvents => {
             let sql =
                 "select id, body from webhook_events where tenant_id = $1 and id > $2 order by id limit $3";
-            through(tx, scope, sql, &[tenant, a, &LARGE], &["body"], by_id)
+            through(tx, scope, (sql, &[tenant, a, &LARGE]), &["body"], by_id)
         }
         Table::Deliveries => {
             // Of all tenants, as no index has a tenant's in order; whose a row is is looked at when it is taken up.
             let sql = "select id, error from deliveries where id > $1 order by id limit $2";
-            through(tx, scope, sql, &[a, &SMALL], &["error"], by_id)
+            through(tx, scope, (sql, &[a, &SMALL]), &["error"], by_id)
         }
     }
 }
@@ -162,8 +162,7 @@ pub fn look(tx: &mut Tx<'_>, table: Table, scope: &Scope, after: &Key) -> Result
 fn through(
     tx: &mut Tx<'_>,
     scope: &Scope,
-    sql: &'static str,
-    args: &[&dyn Bind],
+    (sql, args): (&'static str, &[&dyn Bind]),
     columns: &[&str],
     key: impl Fn(&Row<'_>) -> Result<Key>,
 ) -> Result<Portion> {

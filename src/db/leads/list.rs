@@ -3,7 +3,7 @@
 use crate::clock::Timestamp;
 use crate::ids::{CampaignId, LeadId, TenantId};
 
-use super::{Lead, Result, Sql, Tx};
+use super::{Lead, Result, Tx};
 
 /// After every id that there can be, in any collation: where a list without a cursor begins.
 const AFTER_ALL: &str = "lead_zzz";
@@ -13,13 +13,27 @@ const AFTER_ALL: &str = "lead_zzz";
 pub struct Search {
     name: String,
     digits: Option<String>,
+    /// What `lower` of a database may not know of: letters of the name beyond ASCII, and their capitals.
+    small: String,
+    capital: String,
 }
 
 impl Search {
     /// Reads what somebody typed. What can be a number, however it is written, is also looked for as one.
     pub fn of(text: &str) -> Search {
-        let text = text.trim();
-        Search { name: pattern(&text.to_lowercase()), digits: digits(text).map(|digits| pattern(&digits)) }
+        let (text, small) = (text.trim(), text.trim().to_lowercase());
+        let pairs = small.chars().filter_map(|c| {
+            let mut capital = c.to_uppercase();
+            let capital = capital.next().filter(|_| capital.next().is_none())?;
+            (!c.is_ascii() && capital != c).then_some((c, capital))
+        });
+        let (small_letters, capital) = pairs.unzip();
+        Search {
+            name: pattern(&small),
+            digits: digits(text).map(|digits| pattern(&digits)),
+            small: small_letters,
+            capital,
+        }
     }
 }
 
@@ -62,7 +76,7 @@ pub struct Filter {
 }
 
 macro_rules! page {
-    ($tenant:literal, $campaign:literal, $lower:literal) => {
+    ($tenant:literal, $campaign:literal) => {
         concat!(
             "select * from leads where ",
             $tenant,
@@ -70,23 +84,19 @@ macro_rules! page {
             $campaign,
             " and merged_into is null and erased_at is null and id < $3
               and (cast($4 as text) is null or status = $4)
-              and (cast($5 as text) is null or ",
-            $lower,
-            "(name) like $5 escape '\\' or phone_number like $6 escape '\\')
-              and (cast($7 as bigint) is null or cast($7 as bigint) = (select count(*) from (
+              and (cast($5 as text) is null or translate(lower(name), $6, $7) like $5 escape '\\'
+                  or phone_number like $8 escape '\\')
+              and (cast($9 as bigint) is null or cast($9 as bigint) = (select count(*) from (
                   select 1 as one from tasks where lead_id = leads.id
-                  and (status = 'open' or status = 'snoozed' and snoozed_until <= $8) limit 1) as part))
-              order by id desc limit $9"
+                  and (status = 'open' or status = 'snoozed' and snoozed_until <= $10) limit 1) as part))
+              order by id desc limit $11"
         )
-    };
-    ($tenant:literal, $campaign:literal) => {
-        Sql { sqlite: page!($tenant, $campaign, "fold"), postgres: page!($tenant, $campaign, "lower") }
     };
 }
 
 impl Filter {
     /// A text for each way in, so that each finds its rows by an index.
-    fn sql(&self) -> Sql {
+    fn sql(&self) -> &'static str {
         match (&self.tenant, &self.campaign) {
             (Some(_), None) => page!("tenant_id = $1", "cast($2 as text) is null"),
             (Some(_), Some(_)) => page!("tenant_id = $1", "campaign_id = $2"),
@@ -108,6 +118,8 @@ pub fn page(tx: &mut Tx<'_>, filter: &Filter, before: Option<&LeadId>, limit: i6
             &before.map_or(AFTER_ALL, LeadId::as_str),
             &filter.status,
             &search.map(|search| &search.name),
+            &search.map_or("", |search| &search.capital),
+            &search.map_or("", |search| &search.small),
             &search.and_then(|search| search.digits.as_ref()),
             &filter.open_task.map(|(has, _)| i64::from(has)),
             &at,
@@ -161,5 +173,12 @@ mod tests {
     #[test]
     fn nothing_in_a_search_is_a_wildcard() {
         assert_eq!(Search::of(" 50%_A\\b ").name, "%50\\%\\_a\\\\b%");
+    }
+
+    #[test]
+    fn letters_that_a_database_may_not_know_are_looked_for_in_both_sizes() {
+        let search = Search::of("Öl für Łódź, ß 5");
+        assert_eq!((search.small.as_str(), search.capital.as_str()), ("öüłóź", "ÖÜŁÓŹ"));
+        assert_eq!(search.name, "%öl für łódź, ß 5%");
     }
 }

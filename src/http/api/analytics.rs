@@ -179,42 +179,49 @@ async fn calls(
     Params(params): Params<AnalyticsParams>,
 ) -> Result<Json<CallAnalyticsView>, Problem> {
     let tenant = who.narrowed_to(params.tenant_id.clone())?;
-    let (since, until) = range(&params, app.clock.now())?;
-    let given = params.time_zone.as_deref().map(zone_named).transpose()?;
-    let read = move |tx: &mut Tx<'_>| -> Result<CallAnalyticsView, Problem> {
-        let own = tenant.as_ref().map(|tenant| figures::time_zone(tx, tenant)).transpose()?;
-        let own = own.map(|zone| zone.ok_or(Problem::NotFound("tenant"))).transpose()?;
-        let zone = match (given, own) {
-            (Some(given), _) => given,
-            (None, Some(own)) => zone_named(&own)?,
-            (None, None) => TimeZone::UTC,
-        };
-        let times = match params.group_by {
-            Some(GroupBy::Hour) => slots(&zone, Unit::Hour, since, until),
-            Some(GroupBy::Day) => slots(&zone, Unit::Day, since, until),
-            _ => Vec::new(),
-        };
-        let question = Question {
-            tenant,
-            since,
-            until,
-            number: params.number_id,
-            campaign: params.campaign_id,
-            agent: params.agent_name,
-            by: by(params.group_by, &times),
-        };
-        let groups = figures::read(tx, &question)?;
-        let totals = CallFiguresView::of(figures::total(&groups));
-        let (groups, left_out) = match params.group_by {
-            None => (Vec::new(), 0),
-            Some(GroupBy::Hour | GroupBy::Day) => (by_time(times, groups), 0),
-            Some(_) => by_size(tx, &question, groups)?,
-        };
-        let time_zone = zone.iana_name().unwrap_or("UTC").to_owned();
-        let (tenant_id, group_by) = (question.tenant, params.group_by);
-        Ok(CallAnalyticsView { tenant_id, since, until, time_zone, group_by, totals, groups, left_out })
+    let range = range(&params, app.clock.now())?;
+    let zone = params.time_zone.as_deref().map(zone_named).transpose()?;
+    app.db.report(move |tx| add_up(tx, tenant, range, zone, params)).await.map(Json)
+}
+
+fn add_up(
+    tx: &mut Tx<'_>,
+    tenant: Option<TenantId>,
+    (since, until): (Timestamp, Timestamp),
+    given: Option<TimeZone>,
+    params: AnalyticsParams,
+) -> Result<CallAnalyticsView, Problem> {
+    let own = tenant.as_ref().map(|tenant| figures::time_zone(tx, tenant)).transpose()?;
+    let own = own.map(|zone| zone.ok_or(Problem::NotFound("tenant"))).transpose()?;
+    let zone = match (given, own) {
+        (Some(given), _) => given,
+        (None, Some(own)) => zone_named(&own)?,
+        (None, None) => TimeZone::UTC,
     };
-    app.db.report(read).await.map(Json)
+    let times = match params.group_by {
+        Some(GroupBy::Hour) => slots(&zone, Unit::Hour, since, until),
+        Some(GroupBy::Day) => slots(&zone, Unit::Day, since, until),
+        _ => Vec::new(),
+    };
+    let question = Question {
+        tenant,
+        since,
+        until,
+        number: params.number_id,
+        campaign: params.campaign_id,
+        agent: params.agent_name,
+        by: by(params.group_by, &times),
+    };
+    let groups = figures::read(tx, &question)?;
+    let totals = CallFiguresView::of(figures::total(&groups));
+    let (groups, left_out) = match params.group_by {
+        None => (Vec::new(), 0),
+        Some(GroupBy::Hour | GroupBy::Day) => (by_time(times, groups), 0),
+        Some(_) => by_size(tx, &question, groups)?,
+    };
+    let time_zone = zone.iana_name().unwrap_or("UTC").to_owned();
+    let (tenant_id, group_by) = (question.tenant, params.group_by);
+    Ok(CallAnalyticsView { tenant_id, since, until, time_zone, group_by, totals, groups, left_out })
 }
 
 fn range(params: &AnalyticsParams, now: Timestamp) -> Result<(Timestamp, Timestamp), Problem> {

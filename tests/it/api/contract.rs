@@ -70,3 +70,40 @@ on_both_databases! {
         app.stop().await;
     }
 }
+
+/// What the generator makes of the document, as the package `client` in a folder of its own.
+async fn generated(python: &Path) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut generate = beside(python, "openapi-python-client");
+    let tools = python.parent().expect("a folder").display();
+    generate.env("PATH", format!("{tools}:{}", std::env::var("PATH").unwrap_or_default()));
+    generate.args(["generate", "--meta", "none", "--fail-on-warning", "--output-path"]);
+    generate.arg(folder.path().join("client"));
+    generate.arg("--path").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/openapi.json"));
+    let output = run(generate).await;
+    assert!(output.status.success(), "{}", said(&output));
+    folder
+}
+
+on_both_databases! {
+    async fn a_client_that_a_generator_made_sets_a_tenant_up_and_hangs_up_its_call(setup: Setup) {
+        let Some(python) = python() else { return };
+        let Some(app) = setup.start().await else { return };
+        let admin = app.api(Role::Admin, None).await;
+        let (email, password) = ("generated@example.com", "a password that is long enough");
+        let user = serde_json::json!({"email": email, "name": "G", "role": "admin", "password": password});
+        admin.made("/api/v1/users", &user).await;
+        let folder = generated(&python).await;
+        let mut drive = Command::new(&python);
+        drive.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/generated_client.py"));
+        drive.arg(folder.path()).args([app.url.as_str(), email, password]);
+        drive.args([env!("CARGO_BIN_EXE_switchboard"), "call", "--url", &app.url, "--from", "+15551234567"]);
+        drive.current_dir(app.place.folder()).env("NO_PROXY", "*");
+        drive.env("LIVEKIT_API_KEY", crate::app::KEY).env("LIVEKIT_API_SECRET", crate::app::SECRET);
+        let output = run(drive).await;
+        assert!(output.status.success(), "{}", said(&output));
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        assert_eq!(told, serde_json::json!({"status": "missed", "endReason": "operator_cancelled"}));
+        app.stop().await;
+    }
+}

@@ -382,6 +382,35 @@ on_both_databases! {
         app.stop().await;
     }
 
+    async fn calls_go_on_while_their_caller_is_erased_and_those_that_end_meanwhile_are_erased_too(setup: Setup) {
+        let Some(app) = setup.start().await else { return };
+        routing::acme(&app).await;
+        routing::limit(&app, 1000).await;
+        for n in 0..30 {
+            rings(&app, &format!("SIP-{n}"), ADA).await;
+            missed(&app, &format!("SIP-{n}")).await;
+        }
+        let api = app.api(Role::Owner, Some("tnt_1")).await;
+        let more = async {
+            for n in 100..140 {
+                rings(&app, &format!("SIP-{n}"), ADA).await;
+                rings(&app, &format!("SIP-bob-{n}"), BOB).await;
+                missed(&app, &format!("SIP-{n}")).await;
+                completed(&app, &format!("SIP-bob-{n}")).await;
+            }
+        };
+        let (said, ()) = tokio::join!(erase(&api, ADA), more);
+        assert!([201, 409].contains(&said.status), "{}", said.body);
+        // Now that nobody calls.
+        assert_eq!(erase(&api, ADA).await.status, 201);
+        assert_eq!(traces(&app).await, []);
+        let calls = app.calls().await;
+        assert_eq!(calls.len(), 30 + 40 + 40);
+        assert_eq!(calls.iter().filter(|call| call.notes.erased_at.is_some()).count(), 70);
+        assert_eq!(lead_of(&app, BOB).await.attempts, 40);
+        app.stop().await;
+    }
+
     async fn merged_leads_are_one_caller_with_all_their_numbers(setup: Setup) {
         let Some(app) = setup.start().await else { return };
         routing::acme(&app).await;

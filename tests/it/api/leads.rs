@@ -120,15 +120,15 @@ on_both_databases! {
         missed(&app, "SIP-1").await;
         rings(&app, "SIP-2", BOB).await;
         completed(&app, "SIP-2").await;
-        let (ada, bob) = (format!("Inbound Caller {ADA}"), format!("Inbound Caller {BOB}"));
-        assert_eq!(found(&api, "").await, [bob.clone(), ada.clone()], "newest first");
-        assert_eq!(found(&api, "status=missed").await, [ada.clone()]);
-        assert_eq!(found(&api, "hasOpenTask=true").await, [ada.clone()]);
-        assert_eq!(found(&api, "hasOpenTask=false&search=inbound").await, [bob]);
-        assert_eq!(found(&api, "campaignId=cmp_1&status=missed&tenantId=tnt_1").await, [ada.clone()]);
+        let [ada, bob] = [ADA, BOB].map(|number| [format!("Inbound Caller {number}")]);
+        assert_eq!(found(&api, "").await, [&bob[..], &ada[..]].concat(), "newest first");
+        assert_eq!(found(&api, "status=missed").await, ada);
+        assert_eq!(found(&api, "hasOpenTask=true").await, ada);
+        assert_eq!(found(&api, "hasOpenTask=false&search=inbound").await, bob);
+        assert_eq!(found(&api, "campaignId=cmp_1&status=missed&tenantId=tnt_1").await, ada);
         assert_eq!(found(&api, "campaignId=cmp_2").await, [""; 0]);
         let admin = app.api(Role::Admin, None).await;
-        assert_eq!(found(&admin, "campaignId=cmp_1&search=1234567").await, [ada]);
+        assert_eq!(found(&admin, "campaignId=cmp_1&search=1234567").await, ada);
         assert_eq!(found(&admin, "limit=1").await.len(), 1);
         assert_eq!(found(&admin, "tenantId=tnt_9").await, [""; 0]);
         app.stop().await;
@@ -203,9 +203,11 @@ on_both_databases! {
         assert_eq!((&task["kind"], &task["title"]), (&json!("call_back"), &json!("Call back")));
         let calls: Vec<_> = said.body["calls"].as_array().expect("calls").iter().map(|call| &call["status"]).collect();
         assert_eq!(calls, ["ringing", "missed"], "newest first");
-        // A call that ends changes what is shown, and not always the lead: who has this version does not have that.
-        let again = api.send(api.to("GET", &at).header("if-none-match", said.etag())).await;
-        assert_eq!(again.status, 200);
+        // A call that ends changes what is shown, if not the lead: who has this version does not have that.
+        let again = || api.send(api.to("GET", &at).header("if-none-match", said.etag()));
+        assert_eq!(again().await.status, 304);
+        completed(&app, "SIP-2").await;
+        assert_eq!(again().await.status, 200);
         app.stop().await;
     }
 
@@ -260,7 +262,7 @@ on_both_databases! {
         );
         assert_eq!(said.body["metadata"], json!({ "source": "inbound", "a": 1, "b": 2, "both": "ada" }));
         let shown = api.get(&to).await;
-        assert_eq!(shown.etag(), said.etag());
+        assert!(shown.etag().starts_with(said.etag().trim_end_matches('"')), "the revision is the lead's");
         assert_eq!(shown.body["calls"].as_array().map(Vec::len), Some(2));
         assert_eq!(shown.body["notes"][0]["body"], "from Bob");
         let titles: Vec<_> = shown.body["openTasks"].as_array().expect("tasks").iter().map(|task| &task["title"]).collect();

@@ -2,13 +2,16 @@
 //! body must fit.
 
 mod agents;
+mod analytics;
 mod api_keys;
 mod audit;
 mod auth;
+mod calls;
 mod campaigns;
 mod configured;
 mod contract;
 mod erasures;
+mod export;
 mod leads;
 mod leaks;
 mod numbers;

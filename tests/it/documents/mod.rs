@@ -2,6 +2,7 @@
 
 mod examples;
 mod snippets;
+mod tour;
 
 use std::fs;
 use std::path::Path;
