@@ -123,7 +123,7 @@ impl App {
     pub fn new(mut parts: Parts) -> App {
         let routing = RwLock::new(Arc::new(std::mem::take(&mut parts.routing)));
         let me = crate::ids::new("proc", parts.clock.now());
-        let live = Live::new(parts.db.clone(), parts.metrics.clone());
+        let live = Live::new(parts.db.clone(), parts.clock.clone(), parts.metrics.clone());
         App(Arc::new(Inner {
             parts,
             routing,

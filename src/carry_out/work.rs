@@ -7,7 +7,7 @@ use crate::auth;
 use crate::call::routing::Routing;
 use crate::clock::Timestamp;
 use crate::db::changes::{self, Position};
-use crate::db::{self, deliveries, facts, jobs, leases, routing};
+use crate::db::{self, deliveries, endpoints, facts, jobs, leases, routing};
 use crate::hear::ATTEND;
 use crate::ids::{CallId, TenantId};
 use crate::{live, outgoing};
@@ -124,6 +124,7 @@ async fn forget(app: &App) {
             let people = auth::forget(tx, now, FORGET_AT_ONCE)?;
             let changes = changes::forget(tx, before, FORGET_AT_ONCE)?;
             let webhooks = deliveries::forget(tx, told_before, FORGET_AT_ONCE)?;
+            endpoints::forget_secrets(tx, now)?;
             Ok(facts.max(people).max(changes).max(webhooks))
         });
         let more = match forgotten.await {

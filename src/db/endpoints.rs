@@ -357,6 +357,16 @@ pub fn secrets(tx: &mut Tx<'_>, id: &EndpointId, now: Timestamp) -> Result<Optio
     )
 }
 
+/// Forgets secrets that no longer sign.
+pub fn forget_secrets(tx: &mut Tx<'_>, now: Timestamp) -> Result<()> {
+    tx.execute(
+        "update webhook_endpoints set previous_secret = null
+         where previous_secret is not null and previous_secret_until <= $1",
+        &[&now],
+    )?;
+    Ok(())
+}
+
 impl Secrets {
     fn from_row(row: &Row<'_>, now: Timestamp) -> Result<Secrets> {
         let until: Option<Timestamp> = row.get("previous_secret_until")?;

@@ -9,7 +9,7 @@ use crate::db::changes::{self, Kind};
 use crate::events;
 use crate::ids::{CallId, LeadId, TaskId, TenantId};
 
-use super::{Error, Result, Row, Sql, Tx};
+use super::{Error, Json, Result, Row, Sql, Tx};
 
 /// Who makes the tasks that follow from calls.
 const SWITCHBOARD: &str = "switchboard";
@@ -130,6 +130,19 @@ macro_rules! columns {
         "id, tenant_id, lead_id, call_id, kind, title, status, due_at, snoozed_until, done_at, created_by, revision, \
          created_at, updated_at"
     };
+}
+
+/// The tasks with these ids.
+pub fn by_ids(tx: &mut Tx<'_>, ids: &[&str], now: Timestamp) -> Result<Vec<Task>> {
+    let sql = Sql {
+        sqlite: concat!("select ", columns!(), " from tasks where id in (select value from json_each($1))"),
+        postgres: concat!(
+            "select ",
+            columns!(),
+            " from tasks where id in (select jsonb_array_elements_text(cast(cast($1 as text) as jsonb)))"
+        ),
+    };
+    tx.all(sql, &[&Json(ids)], |row| Task::from_row(row, now))
 }
 
 /// Adds a task.

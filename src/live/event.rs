@@ -57,18 +57,19 @@ pub(super) struct Stretch {
     pub(super) more: bool,
 }
 
-/// Reads some of the stream after a position: a tenant's own, or everybody's.
+/// Reads some of the stream after a position, a tenant's own or everybody's, with everything as it is at this time.
 pub(super) fn read(
     tx: &mut Tx<'_>,
     after: Position,
     tenant: Option<&TenantId>,
     limit: i64,
+    now: Timestamp,
 ) -> db::Result<Stretch> {
     let page = changes::after(tx, after, limit)?;
     let more = i64::try_from(page.changes.len()).is_ok_and(|read| read == limit);
     let mut changes = page.changes;
     changes.retain(|change| tenant.is_none() || change.tenant.as_ref() == tenant);
-    let resources = Resources::of(tx, changes.iter())?;
+    let resources = Resources::of(tx, changes.iter(), now)?;
     let events = changes.into_iter().map(|change| {
         let words = change.events.as_deref().unwrap_or_default();
         Arc::new(LiveEvent {

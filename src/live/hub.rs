@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 
 use crate::app::App;
+use crate::clock::Clock;
 use crate::db::changes::{self, Position};
 use crate::db::{self, Db};
 use crate::ids::TenantId;
@@ -18,7 +19,7 @@ use super::subscription::Subscription;
 /// What a listener may leave unread; one more and it is dropped.
 const BUFFER: usize = 1024;
 /// Changes read at once.
-pub(super) const PAGE: i64 = 200;
+const PAGE: i64 = 200;
 /// How many may listen to one process, and how many of one tenant.
 const MOST: usize = 1000;
 const MOST_OF_TENANT: usize = 200;
@@ -33,6 +34,7 @@ pub struct Live(Arc<Inner>);
 
 struct Inner {
     db: Db,
+    clock: Clock,
     metrics: Metrics,
     state: Mutex<State>,
     begun: Notify,
@@ -89,8 +91,8 @@ pub fn start(app: &App) {
 
 impl Live {
     /// A stream that nobody listens to yet.
-    pub fn new(db: Db, metrics: Metrics) -> Live {
-        Live(Arc::new(Inner { db, metrics, state: Mutex::default(), begun: Notify::new() }))
+    pub fn new(db: Db, clock: Clock, metrics: Metrics) -> Live {
+        Live(Arc::new(Inner { db, clock, metrics, state: Mutex::default(), begun: Notify::new() }))
     }
 
     /// Listens to the changes of a tenant, or of everybody: those after a position that was reached before, or those
@@ -111,6 +113,12 @@ impl Live {
 
     pub(super) fn db(&self) -> &Db {
         &self.0.db
+    }
+
+    /// Reads some of the stream after a position.
+    pub(super) async fn read(&self, after: Position, tenant: Option<TenantId>) -> db::Result<Stretch> {
+        let now = self.0.clock.now();
+        self.0.db.read(move |tx| event::read(tx, after, tenant.as_ref(), PAGE, now)).await
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -164,7 +172,7 @@ impl Live {
                 self.0.begun.notified().await;
                 continue;
             };
-            match self.0.db.read(move |tx| event::read(tx, position, None, PAGE)).await {
+            match self.read(position, None).await {
                 Ok(stretch) => {
                     let more = stretch.more;
                     self.tell(position, stretch);

@@ -9,8 +9,8 @@ use crate::db::changes::{self, Position};
 use crate::db::{self, Error};
 use crate::ids::TenantId;
 
-use super::event::{self, LiveEvent};
-use super::hub::{Ear, Live, PAGE, Seat};
+use super::event::LiveEvent;
+use super::hub::{Ear, Live, Seat};
 
 /// How often, and how long apart, a read that failed is tried again.
 const TRIES: u32 = 5;
@@ -174,11 +174,7 @@ impl Subscription {
             return Ok(());
         }
         let after = self.seen;
-        let mut stretch = patiently(|| {
-            let tenant = self.tenant.clone();
-            self.live.db().read(move |tx| event::read(tx, after, tenant.as_ref(), PAGE))
-        })
-        .await?;
+        let mut stretch = patiently(|| self.live.read(after, self.tenant.clone())).await?;
         if matches!(self.stage, Stage::CatchingUp) && !stretch.more {
             self.stage = Stage::Meeting(self.live.join(&self.seat, self.tenant.clone()).await?);
         } else if !stretch.more || stretch.reached >= until {

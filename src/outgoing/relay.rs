@@ -25,7 +25,7 @@ const RENEW: Duration = Duration::from_secs(3);
 /// Changes read at once.
 const PAGE: i64 = 100;
 /// Deliveries made in one transaction, about: calls wait no longer for it than for each other.
-const AT_ONCE: usize = 400;
+const AT_ONCE: usize = 200;
 /// Commits that come this close together are read at once.
 const GATHER: Duration = Duration::from_millis(20);
 /// Other processes' commits are looked for this often.
@@ -75,7 +75,8 @@ impl Relay {
             return Ok(false);
         }
         let place = self.place().await?;
-        let batch = self.app.db.read(move |tx| read(tx, place.read)).await?;
+        let now = self.app.clock.now();
+        let batch = self.app.db.read(move |tx| read(tx, place.read, now)).await?;
         if batch.told.is_empty() {
             self.place = Some(Place { read: batch.reached, ..place });
             return Ok(batch.more);
@@ -157,7 +158,7 @@ struct Batch {
     more: bool,
 }
 
-fn read(tx: &mut Tx<'_>, after: Position) -> db::Result<Batch> {
+fn read(tx: &mut Tx<'_>, after: Position, now: Timestamp) -> db::Result<Batch> {
     if !endpoints::any(tx)? {
         return Ok(Batch { told: Vec::new(), reached: changes::last(tx)?, more: false });
     }
@@ -180,7 +181,7 @@ fn read(tx: &mut Tx<'_>, after: Position) -> db::Result<Batch> {
         let of_tenant = change.tenant.as_ref().and_then(|tenant| listeners.get(tenant));
         of_tenant.is_some_and(|all| all.iter().any(|one| words(change).any(|word| wants(one, change, word))))
     });
-    let resources = Resources::of(tx, wanted.clone())?;
+    let resources = Resources::of(tx, wanted.clone(), now)?;
     let mut deliveries = 0;
     for change in wanted {
         let Some((tenant, listeners)) = change.tenant.as_ref().and_then(|id| listeners.get_key_value(id))

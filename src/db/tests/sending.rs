@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use secrecy::ExposeSecret as _;
+
 use super::super::changes::{self, Position};
 use super::super::deliveries::{self, Attempt, Delivery, Event, Status};
 use super::super::endpoints::{self, Endpoint, Wish};
@@ -216,6 +218,37 @@ async fn only_endpoints_that_are_told_of_things_have_anything_due() {
         change(true).await;
         assert_eq!(lines.claim("me", NOW).await.len(), 1);
         assert_eq!(due().await, (vec![], None), "a claimed one is due to nobody");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_was_exchanged_signs_for_a_day_and_is_forgotten_then() {
+    for lines in Lines::both().await {
+        let id = lines.endpoint.id.clone();
+        let rotated = lines.fresh.db.write(move |tx| -> Result<_> {
+            let old = endpoints::locked(tx, None, &id)?.unwrap();
+            endpoints::rotate(tx, &old, &"whsec_BBBB".into(), NOW)
+        });
+        rotated.await.unwrap();
+        let day = endpoints::BOTH_SECRETS.as_secs();
+        let known = async |at| {
+            let id = lines.endpoint.id.clone();
+            let secrets =
+                lines.fresh.db.read(move |tx| endpoints::secrets(tx, &id, at)).await.unwrap().unwrap();
+            [Some(secrets.current), secrets.previous].map(|one| one.map(|one| one.expose_secret().to_owned()))
+        };
+        let kept = async || {
+            let sql = "select previous_secret from webhook_endpoints";
+            let read = lines.fresh.db.read(move |tx| tx.first(sql, &[], |row| row.get("previous_secret")));
+            read.await.unwrap().flatten()
+        };
+        let [new, old] = ["whsec_BBBB", "whsec_AAAA"].map(|text| Some(text.to_owned()));
+        assert_eq!(known(later(day - 1)).await, [new.clone(), old.clone()]);
+        assert_eq!(known(later(day)).await, [new, None]);
+        lines.fresh.db.write(move |tx| endpoints::forget_secrets(tx, later(day - 1))).await.unwrap();
+        assert_eq!(kept().await, old);
+        lines.fresh.db.write(move |tx| endpoints::forget_secrets(tx, later(day))).await.unwrap();
+        assert_eq!(kept().await, None::<String>);
     }
 }
 
