@@ -141,7 +141,8 @@ async fn ask_and_check(
     let address = encoded.collect::<Vec<_>>().join("/");
     let (query, body) = (query(operation, secrets, random), body(operation, secrets, random));
     let mut asked = format!("{method} {} {query:?}", parts.join("/"));
-    let mut request = who.to(method, &address).query(&query).header("if-match", "*");
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&query).finish();
+    let mut request = who.to(method, &format!("{address}?{query}")).header("if-match", "*");
     if let Some((media, body)) = body {
         asked = format!("{asked} {body}");
         request = request.header("content-type", media).body(body.to_string());
