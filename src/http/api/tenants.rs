@@ -46,7 +46,7 @@ pub(super) fn routes() -> Vec<Route> {
             .shows::<TenantView>("The tenant."),
         Route::patch(one, configured::update::<Found>)
             .named("updateTenant", "tenants", "Change a tenant")
-            .says("Its owners may change all but `isActive` and `maxConcurrent`, which the platform's admins set.")
+            .says("Its owners may change all but `isActive`, which the platform's admins set.")
             .needs(Role::Owner)
             .updates::<TenantWrite, TenantView>(
                 json!({"timeZone": "America/Chicago"}),
@@ -216,11 +216,11 @@ impl Resource for Found {
     }
 }
 
-/// Whether a tenant takes calls, and how many, is between it and the platform.
+/// A tenant that the platform has switched off does not switch itself on again.
 fn platform_only(with: &Writing<'_, Found>, row: &Tenant) -> Result<(), Problem> {
-    let same = |was: &Found| was.row.active == row.active && was.row.max_concurrent == row.max_concurrent;
-    if with.who.scope().is_some() && !with.was.is_some_and(same) {
-        return Err(Problem::Forbidden("isActive and maxConcurrent are set by the platform's admins"));
+    let same = with.was.is_some_and(|was| was.row.active == row.active);
+    if with.who.scope().is_some() && !same {
+        return Err(Problem::Forbidden("isActive of a tenant is set by the platform's admins"));
     }
     Ok(())
 }
