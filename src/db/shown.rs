@@ -2,69 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::call::Call;
-use crate::clock::Timestamp;
-use crate::ids::{CallId, LeadId, TaskId, TenantId};
 use crate::views::CallView;
 
 use super::changes::{Change, Kind};
 use super::endpoints::{self, Endpoint};
 use super::leads::{self, Lead};
-use super::{Json, Result, Row, Sql, Tx, calls};
-
-/// Something to be done about a lead.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the columns' own names")]
-pub struct TaskView {
-    pub id: TaskId,
-    pub tenant_id: TenantId,
-    pub lead_id: LeadId,
-    pub call_id: Option<CallId>,
-    pub kind: String,
-    pub title: String,
-    pub status: String,
-    pub due_at: Timestamp,
-    pub snoozed_until: Option<Timestamp>,
-    pub done_at: Option<Timestamp>,
-    pub created_by: String,
-    pub revision: i64,
-    pub created_at: Timestamp,
-    pub updated_at: Timestamp,
-}
-
-impl TaskView {
-    fn from_row(row: &Row<'_>) -> Result<TaskView> {
-        Ok(TaskView {
-            id: row.get("id")?,
-            tenant_id: row.get("tenant_id")?,
-            lead_id: row.get("lead_id")?,
-            call_id: row.get("call_id")?,
-            kind: row.get("kind")?,
-            title: row.get("title")?,
-            status: row.get("status")?,
-            due_at: row.get("due_at")?,
-            snoozed_until: row.get("snoozed_until")?,
-            done_at: row.get("done_at")?,
-            created_by: row.get("created_by")?,
-            revision: row.get("revision")?,
-            created_at: row.get("created_at")?,
-            updated_at: row.get("updated_at")?,
-        })
-    }
-}
-
-fn tasks(tx: &mut Tx<'_>, ids: &[&str]) -> Result<Vec<TaskView>> {
-    let sql = Sql {
-        sqlite: "select * from tasks where id in (select value from json_each($1))",
-        postgres: "select * from tasks where id in
-                       (select jsonb_array_elements_text(cast(cast($1 as text) as jsonb)))",
-    };
-    tx.all(sql, &[&Json(ids)], TaskView::from_row)
-}
+use super::tasks::{self, Task};
+use super::{Result, Tx, calls};
 
 /// Everything that some changes are of, as it is now.
 #[derive(Debug, Default)]
@@ -74,7 +21,7 @@ pub struct Resources {
     /// The leads, by id.
     pub leads: HashMap<String, Lead>,
     /// The tasks, by id.
-    pub tasks: HashMap<String, TaskView>,
+    pub tasks: HashMap<String, Task>,
     /// The endpoints, by id.
     pub endpoints: HashMap<String, Endpoint>,
 }
@@ -89,7 +36,7 @@ impl Resources {
         Ok(Resources {
             calls: by_id(tx, &ids(Kind::Call), calls::by_ids, |one| &one.id)?,
             leads: by_id(tx, &ids(Kind::Lead), leads::by_ids, |one| &one.id)?,
-            tasks: by_id(tx, &ids(Kind::Task), tasks, |one| &one.id)?,
+            tasks: by_id(tx, &ids(Kind::Task), tasks::by_ids, |one| &one.id)?,
             endpoints: by_id(tx, &ids(Kind::WebhookEndpoint), endpoints::by_ids, |one| &one.id)?,
         })
     }

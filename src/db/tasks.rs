@@ -9,7 +9,7 @@ use crate::db::changes::{self, Kind};
 use crate::events;
 use crate::ids::{CallId, LeadId, TaskId, TenantId};
 
-use super::{Error, Result, Row, Sql, Tx};
+use super::{Error, Json, Result, Row, Sql, Tx};
 
 /// Who makes the tasks that follow from calls.
 const SWITCHBOARD: &str = "switchboard";
@@ -214,6 +214,16 @@ pub fn by_id(tx: &mut Tx<'_>, scope: Option<&TenantId>, id: &TaskId, now: Timest
         &[id, &scope],
         |row| Task::from_row(row, now),
     )
+}
+
+/// The tasks with these ids, snoozed ones as they were snoozed.
+pub fn by_ids(tx: &mut Tx<'_>, ids: &[&str]) -> Result<Vec<Task>> {
+    let sql = Sql {
+        sqlite: "select * from tasks where id in (select value from json_each($1))",
+        postgres: "select * from tasks where id in
+                       (select jsonb_array_elements_text(cast(cast($1 as text) as jsonb)))",
+    };
+    tx.all(sql, &[&Json(ids)], |row| Task::from_row(row, Timestamp::MIN))
 }
 
 /// The same, and nobody else changes it until this transaction ends.
