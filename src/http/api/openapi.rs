@@ -16,7 +16,7 @@ const DEFINITIONS: &str = "/components/schemas";
 
 /// The document for these routes.
 pub fn document(routes: &[Route]) -> Value {
-    let mut outgoing = SchemaSettings::draft2020_12().for_serialize();
+    let mut outgoing = SchemaSettings::draft2020_12().for_serialize().with_transform(schema::PlainWords);
     outgoing.definitions_path = DEFINITIONS.into();
     let mut made =
         Schemas { outgoing: outgoing.into_generator(), incoming: incoming(), patches: BTreeMap::new() };

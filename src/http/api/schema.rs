@@ -24,7 +24,7 @@ pub type Mistake = (String, String);
 
 /// How the schemas of what comes in are made: objects take the fields that they have, and no others.
 pub fn settings() -> SchemaSettings {
-    SchemaSettings::draft2020_12().for_deserialize().with_transform(NoOthers)
+    SchemaSettings::draft2020_12().for_deserialize().with_transform(PlainWords).with_transform(NoOthers)
 }
 
 /// The same, with everything that a schema refers to inside it.
@@ -32,6 +32,38 @@ pub fn inline() -> SchemaSettings {
     let mut settings = settings();
     settings.inline_subschemas = true;
     settings
+}
+
+/// Writes an enum of words that each have a description as the plain list of its words, which generators of clients know;
+/// what the words mean goes into the description.
+#[derive(Clone, Debug)]
+pub struct PlainWords;
+
+impl schemars::transform::Transform for PlainWords {
+    fn transform(&mut self, schema: &mut Schema) {
+        schemars::transform::transform_subschemas(self, schema);
+        let Some(Value::Array(forms)) = schema.get("oneOf") else { return };
+        let Some(words) = forms.iter().map(words_of).collect::<Option<Vec<_>>>() else { return };
+        let meanings: Vec<String> = forms.iter().filter_map(meaning_of).collect();
+        let own = schema.get("description").and_then(Value::as_str).unwrap_or_default();
+        let description = format!("{own}\n\n{}", meanings.join("\n")).trim().to_owned();
+        schema.remove("oneOf");
+        schema.insert("type".to_owned(), "string".into());
+        schema.insert("enum".to_owned(), words.concat().into());
+        schema.insert("description".to_owned(), description.into());
+    }
+}
+
+fn words_of(form: &Value) -> Option<Vec<Value>> {
+    match (&form["const"], &form["enum"]) {
+        (word @ Value::String(_), _) => Some(vec![word.clone()]),
+        (_, Value::Array(words)) if words.iter().all(Value::is_string) => Some(words.clone()),
+        _ => None,
+    }
+}
+
+fn meaning_of(form: &Value) -> Option<String> {
+    Some(format!("`{}`: {}", form["const"].as_str()?, form["description"].as_str()?))
 }
 
 /// Has objects with fields of their own refuse others.

@@ -88,7 +88,7 @@ fn table() -> Vec<Row> {
         row("listTenants", All, 200, none()),
         row("createTenant", All, 201, json!({"name": "Tenant $n"})),
         row("getTenant", One(Kind::Tenant), 200, none()),
-        row("updateTenant", One(Kind::Tenant), 200, json!({"maxConcurrent": 50})),
+        row("updateTenant", One(Kind::Tenant), 200, json!({"region": "CA"})),
         row("archiveTenant", One(Kind::Spare), 204, none()),
         row("listAgents", All, 200, none()),
         row("createAgent", New, 201, json!({"name": "agent $n"})),
@@ -473,7 +473,7 @@ fn ids() -> Vec<String> {
 /// The same body with a name of its own, where names must differ.
 fn varied(body: &Value) -> Value {
     let n = next();
-    let text = body.to_string().replace("$n", &n.to_string()).replace("$number", &next_number());
+    let text = body.to_string().replace("$number", &next_number()).replace("$n", &n.to_string());
     serde_json::from_str(&text).expect("JSON")
 }
 
