@@ -168,7 +168,8 @@ alter table calls add column erased_at bigint;
 
 -- Lists of calls go by (rang_at, id), newest first. A ring pays for the two indexes by time and for the small one of
 -- open calls; everything else that a list may begin with is written once, when the call ends. A list by any of it is
--- the open calls that fit, and then the ended ones.
+-- the open calls that fit, and then the ended ones. The tenant is in all of them: what is asked of another tenant's
+-- number is nothing, and takes no longer than what is asked of none.
 drop index calls_tenant;
 drop index calls_open_tenant;
 -- The planner takes a range of times for narrow and its rows for neighbours, and would go through all calls by time to
@@ -176,11 +177,11 @@ drop index calls_open_tenant;
 create index calls_time on calls ((rang_at + 0), id);
 create index calls_time_tenant on calls (tenant_id, (rang_at + 0), id);
 create index calls_open_tenant on calls (tenant_id, rang_at, id) where ended_at is null;
-create index calls_number on calls (number_id, rang_at, id) where ended_at is not null;
+create index calls_number on calls (number_id, tenant_id, rang_at, id) where ended_at is not null;
 create index calls_called on calls (called, tenant_id, rang_at, id) where ended_at is not null;
 create index calls_caller on calls (caller, tenant_id, rang_at, id) where ended_at is not null;
-create index calls_campaign on calls (campaign_id, rang_at, id) where ended_at is not null;
-create index calls_lead on calls (lead_id, rang_at, id) where ended_at is not null;
+create index calls_campaign on calls (campaign_id, tenant_id, rang_at, id) where ended_at is not null;
+create index calls_lead on calls (lead_id, tenant_id, rang_at, id) where ended_at is not null;
 create index calls_agent on calls (tenant_id, agent, rang_at, id) where ended_at is not null;
 create index calls_status on calls (tenant_id, status, rang_at, id) where ended_at is not null;
 create index calls_end_reason on calls (tenant_id, end_reason, rang_at, id) where ended_at is not null;

@@ -188,9 +188,20 @@ pub(in crate::db) fn text(begin: Begin, of_tenant: bool) -> Sql {
         )
         .into(),
         (Begin::Tag, false) => sorted!(tagged!(), "call_tags.tag = $10").into(),
-        (Begin::Lead, _) => ended_by!("calls_lead", "calls.lead_id = $9"),
-        (Begin::Number, _) => ended_by!("calls_number", "calls.number_id = $2"),
-        (Begin::Campaign, _) => ended_by!("calls_campaign", "calls.campaign_id = $4"),
+        (Begin::Lead, true) => ended_by!("calls_lead", "calls.lead_id = $9", "calls.tenant_id = $1"),
+        (Begin::Lead, false) => {
+            sorted_by!("calls_lead", "calls.lead_id = $9 and calls.ended_at is not null")
+        }
+        (Begin::Number, true) => ended_by!("calls_number", "calls.number_id = $2", "calls.tenant_id = $1"),
+        (Begin::Number, false) => {
+            sorted_by!("calls_number", "calls.number_id = $2 and calls.ended_at is not null")
+        }
+        (Begin::Campaign, true) => {
+            ended_by!("calls_campaign", "calls.campaign_id = $4", "calls.tenant_id = $1")
+        }
+        (Begin::Campaign, false) => {
+            sorted_by!("calls_campaign", "calls.campaign_id = $4 and calls.ended_at is not null")
+        }
         (Begin::EndReason, _) => {
             ended_by!("calls_end_reason", "calls.tenant_id = $1", "calls.end_reason = $8")
         }
