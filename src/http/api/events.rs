@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::app::App;
 use crate::auth::{self, Role};
-use crate::db::changes::Position;
+use crate::db::changes::{Kind, Position};
 use crate::http::problem::Problem;
 use crate::ids::TenantId;
 use crate::live::{Item, Refused, Subscription};
@@ -48,7 +48,7 @@ data: {\"reason\":\"too_slow\",\"detail\":\"events came faster than they were re
 ";
 
 const ABOUT: &str = "\
-Each event has the `id` of its place in the stream; its name is what changed (`call`, `lead`, `task`, \
+Each event has the `id` of its place in the stream; its name is what changed (`call`, `lead`, `task`; for owners also \
 `webhook_endpoint`) and its data is that thing as the API shows it now, with the revision of this change and what it \
 means (`events`, the words of webhooks). Give the last id as `Last-Event-ID` to go on where you were: nothing is \
 missed and nothing comes twice, on whichever replica you land. `reset` says that what you missed is no longer there to \
@@ -92,9 +92,17 @@ async fn listen(
     })?;
     let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let bearer = bearer.split_once(' ').map_or("", |(_, token)| token.trim()).to_owned();
-    let listener =
-        Listener { app, bearer, subscription, check_at: Instant::now() + CHECK_EVERY, over: false };
-    let begin = Event::default().retry(RETRY).comment("listening");
+    let listener = Listener {
+        app,
+        bearer,
+        role: who.role,
+        subscription,
+        check_at: Instant::now() + CHECK_EVERY,
+        over: false,
+    };
+    // The id of where it begins: who hears nothing for a while can come again with that.
+    let begin = Event::default().id(listener.subscription.position().to_string()).retry(RETRY);
+    let begin = begin.comment("listening");
     let events = stream::unfold((Some(begin), listener), |(begin, mut listener)| async move {
         let event = match begin {
             Some(begin) => Some(begin),
@@ -121,6 +129,8 @@ fn position(given: Option<&str>) -> Result<Option<Position>, Problem> {
 struct Listener {
     app: App,
     bearer: String,
+    /// Endpoints are their owners' business.
+    role: Role,
     subscription: Subscription,
     check_at: Instant,
     over: bool,
@@ -142,7 +152,10 @@ impl Listener {
                 self.check_at = Instant::now() + CHECK_EVERY;
             }
             tokio::select! {
-                item = self.subscription.next() => return item.map(|item| self.told(item)),
+                item = self.subscription.next() => match item {
+                    Some(Item::Event(event)) if event.kind == Kind::WebhookEndpoint && self.role < Role::Owner => {}
+                    item => return item.map(|item| self.told(item)),
+                },
                 () = tokio::time::sleep_until(self.check_at) => {}
             }
         }

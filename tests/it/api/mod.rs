@@ -11,6 +11,7 @@ mod campaigns;
 mod configured;
 mod contract;
 mod erasures;
+mod events;
 mod export;
 mod leads;
 mod leaks;
