@@ -11,6 +11,8 @@ pub const LONGEST_NAME: usize = 200;
 pub const LONGEST_ID: usize = 128;
 /// The lowest limit: with none at all nobody would ever get through.
 pub const LOWEST_LIMIT: i64 = 1;
+/// The highest limit that the API takes: beyond it, none is meant.
+pub const HIGHEST_LIMIT: i64 = 1_000_000_000;
 
 /// What was read, or what is wrong with it.
 pub type Read<T> = Result<T, String>;

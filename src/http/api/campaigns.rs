@@ -16,7 +16,7 @@ use crate::db::{self, Tx, calls};
 use crate::http::problem::Problem;
 use crate::ids::{CampaignId, NumberId, TenantId};
 use crate::tenancy::rows::{Names, Row};
-use crate::tenancy::values::{self, LONGEST_ID, LONGEST_NAME, LOWEST_LIMIT};
+use crate::tenancy::values::{self, HIGHEST_LIMIT, LONGEST_ID, LONGEST_NAME, LOWEST_LIMIT};
 use crate::tenancy::{CampaignStatus, record};
 
 use super::access::Who;
@@ -112,7 +112,7 @@ pub struct CampaignWrite {
     pub sip_trunk_id: Option<String>,
     /// The most calls it takes at once; null: no limit.
     #[serde(default)]
-    #[schemars(range(min = LOWEST_LIMIT))]
+    #[schemars(range(min = LOWEST_LIMIT, max = HIGHEST_LIMIT))]
     pub max_concurrent: Option<i64>,
 }
 

@@ -16,7 +16,7 @@ use crate::db::{self, Tx, calls};
 use crate::http::problem::Problem;
 use crate::ids::TenantId;
 use crate::tenancy::rows::{self, Row};
-use crate::tenancy::values::{self, LONGEST_ID, LONGEST_NAME, LOWEST_LIMIT};
+use crate::tenancy::values::{self, HIGHEST_LIMIT, LONGEST_ID, LONGEST_NAME, LOWEST_LIMIT};
 use crate::tenancy::{DEFAULT_TIME_ZONE, record};
 
 use super::access::Who;
@@ -93,7 +93,7 @@ pub struct TenantWrite {
     pub default_agent_name: Option<String>,
     /// The most calls it takes at once; null: no limit.
     #[serde(default)]
-    #[schemars(range(min = LOWEST_LIMIT))]
+    #[schemars(range(min = LOWEST_LIMIT, max = HIGHEST_LIMIT))]
     pub max_concurrent: Option<i64>,
 }
 

@@ -32,7 +32,7 @@ pub(super) async fn run(app: &TestApp, block: &Block) {
     assert!(ran.status.success() && answer["agent_name"].is_string(), "{}: {said}{complaint}", block.place());
 }
 
-fn is_there(program: &str) -> bool {
+pub(super) fn is_there(program: &str) -> bool {
     let folders = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&folders).any(|folder| folder.join(program).is_file())
 }

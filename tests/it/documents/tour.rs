@@ -9,8 +9,10 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use super::examples::{Block, blocks, fits, matches};
+use super::snippets::is_there;
 use crate::app::{Place, Setup};
 use crate::on_both_databases;
+use crate::peers::skipped;
 
 /// Stands before what a block prints.
 const MARK: &str = "@@@ block";
@@ -38,6 +40,9 @@ fn free_port() -> u16 {
 
 on_both_databases! {
     async fn the_tour_of_the_api_goes_as_it_says(setup: Setup) {
+        if let Some(missing) = ["bash", "curl", "jq"].into_iter().find(|tool| !is_there(tool)) {
+            return skipped(&format!("the tour of the API: no {missing}: run ./test"));
+        }
         let Some(place) = Place::new(setup.engine).await else { return };
         let blocks = blocks("docs/api.md");
         let binaries = Path::new(env!("CARGO_BIN_EXE_switchboard")).parent().expect("a folder");
