@@ -296,6 +296,18 @@ fn a_call_that_cannot_be_placed_says_what_to_do() {
 }
 
 #[test]
+fn a_start_that_cannot_listen_makes_no_admin_whose_password_nobody_sees() {
+    let folder = Folder::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("its address").port().to_string();
+    let ran: Ran = folder.command(&["serve"]).env("PORT", &port).output().expect("the program starts").into();
+    assert_eq!((ran.code, ran.out.as_str()), (NO, ""), "{}", ran.err);
+    assert!(ran.err.contains("cannot listen on"), "{}", ran.err);
+    let printed = Server::start(&folder).printed();
+    assert!(printed.contains("admin@localhost"), "{printed:?}");
+}
+
+#[test]
 fn the_first_start_prints_the_admins_password_once_and_never_logs_it() {
     let folder = Folder::new();
     let mut server = Server::start(&folder);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::client::Connection;
 use crate::fill::NOW;
+use crate::key::header;
 use crate::load::{part, round};
 use crate::{process, year};
 
@@ -55,10 +56,6 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         export(&args, format).await?;
     }
     Ok(())
-}
-
-fn header() -> String {
-    format!("authorization: Bearer {}", year::KEY)
 }
 
 async fn get(connection: &mut Connection, path: &str) -> anyhow::Result<Value> {

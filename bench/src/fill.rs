@@ -27,6 +27,9 @@ pub(crate) struct Args {
     /// Spread the calls over a year, most of the first tenant, as unevenly as real ones are; with a key to read them.
     #[arg(long)]
     year: bool,
+    /// Make a key of the first tenant's owner, for its programs.
+    #[arg(long)]
+    key: bool,
     /// Limit every campaign to this many calls at once; 0: no limit.
     #[arg(long, default_value_t = 0)]
     limit: u64,
@@ -72,6 +75,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
              'completed', 1, {NOW}, 'call_0', '{{}}', 1, {NOW}, {NOW})"
         )
     })?;
+    if args.key || args.year {
+        crate::key::fill(&mut target)?;
+    }
     if args.year {
         crate::year::fill(&mut target, args.calls)?;
         target.run("commit")?;

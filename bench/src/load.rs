@@ -21,6 +21,9 @@ pub(crate) struct Args {
     /// How long to measure, in seconds; a fifth of it is driven before, unmeasured.
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
+    /// Requests a second in all; 0: as many as fit. The pace is kept whatever the answers take.
+    #[arg(long, default_value_t = 0)]
+    rate: u64,
     /// `ask` or `events`.
     #[arg(long, default_value = "ask")]
     door: String,
@@ -47,9 +50,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let start = Instant::now();
     let (from, until) = (start + warm_up, start + warm_up + Duration::from_secs_f64(args.seconds));
     let mut drivers = tokio::task::JoinSet::new();
-    for _ in 0..args.connections {
-        let (args, run) = (args.clone(), run.clone());
-        drivers.spawn(async move { drive(&args, &run, from, until).await });
+    for nth in 0..args.connections {
+        let (args, run, pace) = (args.clone(), run.clone(), Pace::new(&args, nth, start));
+        drivers.spawn(async move { drive(&args, &run, pace, from, until).await });
     }
     tokio::time::sleep_until(from.into()).await;
     let cpu_before = process::cpu(args.pid);
@@ -64,7 +67,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     println!(
         "{}",
         json!({
-            "name": args.name, "door": args.door, "connections": args.connections,
+            "name": args.name, "door": args.door, "connections": args.connections, "rate": args.rate,
             "per_second": (took.len() as f64 / args.seconds).round(),
             "p50_ms": part(&took, 0.5), "p99_ms": part(&took, 0.99), "p999_ms": part(&took, 0.999),
             "cpu_us": (cpu.as_secs_f64() * 1e6 / count as f64).round(),
@@ -91,14 +94,50 @@ pub(crate) fn part(took: &[Duration], part: f64) -> f64 {
     round(took.get(rank).copied().unwrap_or_default().as_secs_f64() * 1e3)
 }
 
-async fn drive(args: &Args, run: &str, from: Instant, until: Instant) -> anyhow::Result<Vec<Duration>> {
+/// When a connection sends its next request.
+struct Pace {
+    next: Instant,
+    every: Option<Duration>,
+}
+
+impl Pace {
+    fn new(args: &Args, nth: u64, start: Instant) -> Pace {
+        #[expect(clippy::cast_precision_loss, reason = "small counts")]
+        let every = |connections: u64| {
+            (args.rate > 0).then(|| Duration::from_secs_f64(connections as f64 / args.rate as f64))
+        };
+        let first = every(nth).unwrap_or_default();
+        Pace { next: start + first, every: every(args.connections) }
+    }
+
+    /// Waits for the time of the next request; that time, which what it takes is counted from, so that a server that
+    /// falls behind is not spared.
+    async fn turn(&mut self) -> Instant {
+        let Some(every) = self.every else { return Instant::now() };
+        let due = self.next;
+        self.next += every;
+        tokio::time::sleep_until(due.into()).await;
+        due
+    }
+}
+
+async fn drive(
+    args: &Args,
+    run: &str,
+    mut pace: Pace,
+    from: Instant,
+    until: Instant,
+) -> anyhow::Result<Vec<Duration>> {
     let mut connection = Connection::open(&args.address).await?;
     let mut took = Vec::new();
-    while Instant::now() < until {
+    loop {
+        let began = pace.turn().await;
+        if began >= until {
+            return Ok(took);
+        }
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
         let (path, header, body) =
             if args.door == "ask" { ask(args, run, next) } else { event(args, run, next) };
-        let began = Instant::now();
         let (status, answer) = connection.post(path, &header, &body).await?;
         let elapsed = began.elapsed();
         anyhow::ensure!(status == 200, "answered {status}: {}", String::from_utf8_lossy(&answer));
@@ -107,7 +146,6 @@ async fn drive(args: &Args, run: &str, from: Instant, until: Instant) -> anyhow:
             took.push(elapsed);
         }
     }
-    Ok(took)
 }
 
 fn to(args: &Args, next: u64) -> String {

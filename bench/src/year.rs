@@ -10,11 +10,6 @@ use switchboard::clock::Timestamp;
 
 use crate::fill::{NOW, Target, stories};
 
-/// The tenant that most calls are of.
-pub(crate) const TENANT: &str = "tnt_0";
-/// What the tenant's programs sign in with.
-pub(crate) const KEY: &str = "swb_bench-key-that-only-benchmarks-know";
-
 const YEAR: u64 = 365 * 86_400;
 const CAMPAIGNS: u64 = 20;
 const NUMBERS: u64 = 200;
@@ -163,16 +158,6 @@ pub(crate) fn fill(target: &mut Target, calls: u64) -> anyhow::Result<()> {
     target.rows("agents (id, tenant_id, name, active, created_at, updated_at)", 6, |row| {
         format!("('agt_year{row}', 'tnt_0', 'agent-{row}', {yes}, {NOW}, {NOW})")
     })?;
-    target.rows(
-        "api_keys (id, tenant_id, name, role, hint, hash, created_by, last_used_at, revision, created_at, updated_at)",
-        1,
-        |_| {
-            let hash = switchboard::auth::keys::hash(KEY);
-            // Used far in the future: it is not noted again and again.
-            let used = NOW * 2;
-            format!("('key_bench', '{TENANT}', 'bench', 'viewer', 'swb_bench…', '{hash}', 'bench', {used}, 1, {NOW}, {NOW})")
-        },
-    )?;
     let (ring, _, decision) = stories();
     let (evidence, attendance) = heard()?;
     let columns = "calls (id, project, tenant_id, campaign_id, number_id, lead_id, call_sid, room_name, room_sid, caller, \

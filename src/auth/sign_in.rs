@@ -121,7 +121,7 @@ async fn try_sign_in(
     };
     let Some(account) = account else { return Err(Refused::Wrong) };
     if !is_right {
-        failed(app, &account.user.row, "user.sign_in_failed", from);
+        failed(app, &account.user.row, "user.sign_in_failed", somebody(from));
         return Err(Refused::Wrong);
     }
     let hash = if passwords::is_outdated(&account.password_hash) {
@@ -235,7 +235,7 @@ fn end_as_stolen(
     }
     tracing::warn!(session = %found.session, "a refresh token came a second time: its session was ended");
     let Some(user) = user else { return Ok(()) };
-    note_end(tx, &actor(&user.row, from), (&user.row, &found.session), REASON, now)
+    note_end(tx, &somebody(from), (&user.row, &found.session), REASON, now)
 }
 
 /// Ends a session.
@@ -292,7 +292,7 @@ pub async fn change_password(
     let (account, attempt) = begin(app, &user.email, from).await?;
     let account = account.filter(|account| account.user.row.id == user.id).ok_or(Refused::Wrong)?;
     if !turn.is_right(Some(account.password_hash.clone()), current).await? {
-        failed(app, user, "user.password_change_failed", from);
+        failed(app, user, "user.password_change_failed", by);
         return Err(Refused::Wrong);
     }
     let hash = turn.hash(new).await?;
@@ -311,8 +311,8 @@ pub async fn change_password(
 }
 
 /// Notes beside the answer that a password was wrong, so that the answer takes no longer where there is an account.
-fn failed(app: &App, user: &User, action: &'static str, from: Option<IpAddr>) {
-    let (noting, user, by, now) = (app.clone(), user.clone(), actor(user, from), app.clock.now());
+fn failed(app: &App, user: &User, action: &'static str, by: Actor) {
+    let (noting, user, now) = (app.clone(), user.clone(), app.clock.now());
     app.spawn(async move {
         let note = move |tx: &mut Tx<'_>| {
             let (tenant, subject) = (user.tenant.as_ref(), ("user", &*user.id));
@@ -324,7 +324,13 @@ fn failed(app: &App, user: &User, action: &'static str, from: Option<IpAddr>) {
     });
 }
 
-/// Whoever signs in as this user: it need not be them.
+/// Whoever did not show that they are the user they said they were.
+fn somebody(from: Option<IpAddr>) -> Actor {
+    let request_id = request_id::current().map(|id| id.to_string());
+    Actor { request_id, address: from.map(|from| from.to_string()), ..Actor::system() }
+}
+
+/// Whoever signs in as this user.
 fn actor(user: &User, from: Option<IpAddr>) -> Actor {
     Actor {
         kind: ActorKind::User,

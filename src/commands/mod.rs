@@ -52,7 +52,7 @@ Exit codes: 0 it worked, 1 it did not or nothing was found, 2 the command line i
 /// A caller dials a number; Switchboard decides who answers, gets that agent onto the call, and keeps a ledger
 /// that stays true when webhooks are lost, doubled or late.
 #[derive(Debug, Parser)]
-#[command(name = "switchboard", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "switchboard", version, after_help = EXAMPLES, max_term_width = 120)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

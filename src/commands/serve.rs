@@ -45,13 +45,14 @@ pub async fn serve(
     listening: impl FnOnce(Started<'_>) + Send,
 ) -> anyhow::Result<()> {
     let app = open(config, clock).await?;
-    let first_admin = first_admin(config, &app).await?;
     let listener = TcpListener::bind(config.server.address()).await.with_context(|| {
         format!("cannot listen on {} (server.listen, server.port)", config.server.address())
     })?;
     if config.metrics.enabled {
         serve_metrics(config, &app).await?;
     }
+    // Once nothing is in the way of listening any more: its password is told once.
+    let first_admin = first_admin(config, &app).await?;
     carry_out::work(&app);
     let address = listener.local_addr()?;
     listening(Started { address, app: &app, first_admin: first_admin.as_ref() });

@@ -2,7 +2,7 @@
 //!
 //! On PostgreSQL `seq` is given before the commit, so that a transaction may commit a lower one after a higher one was
 //! read. The order of reading is that of [`Position`]: by transaction first, and only below the oldest transaction
-//! that still runs, so that whatever commits later comes later too.
+//! of this database that still runs, so that whatever commits later comes later too.
 
 use std::fmt;
 use std::str::FromStr;
@@ -233,36 +233,56 @@ macro_rules! columns {
     };
 }
 
+/// The oldest transaction that still runs and may yet note a change; what comes before it is complete. Those of other
+/// databases on the same server count in every snapshot, but cannot write here: a report that runs there for an hour
+/// would hold up all webhooks of this one. Who runs is looked up after the snapshot was taken, so that a transaction
+/// which has ended meanwhile counts as one of ours.
+macro_rules! horizon {
+    () => {
+        "coalesce(
+            (select running.id from pg_snapshot_xip(pg_current_snapshot()) as running (id)
+             where not exists (
+                 select from pg_stat_activity as session
+                 where session.backend_xid = cast(running.id as xid) and session.datname <> current_database())
+             order by running.id limit 1),
+            pg_snapshot_xmax(pg_current_snapshot()))"
+    };
+}
+
 /// After a position, and below the oldest transaction that still runs.
 macro_rules! after {
     (sqlite) => {
         "cast($1 as bigint) = 0 and seq > $2"
     };
     (postgres) => {
-        "(transaction_id, seq) > (cast(cast(cast($1 as bigint) as text) as xid8), $2) \
-         and transaction_id < pg_snapshot_xmin(pg_current_snapshot())"
+        concat!(
+            "(transaction_id, seq) > (cast(cast(cast($1 as bigint) as text) as xid8), $2) and transaction_id < ",
+            horizon!()
+        )
     };
 }
 
+/// In the order of the index: `transaction_id` alone would be the column that is shown, a text made into a number.
+pub(super) const AFTER: Sql = Sql {
+    sqlite: concat!(
+        "select ",
+        columns!(sqlite),
+        " from changes where ",
+        after!(sqlite),
+        " and kind <> 'routing' order by seq limit $3"
+    ),
+    postgres: concat!(
+        "select ",
+        columns!(postgres),
+        " from changes where ",
+        after!(postgres),
+        " and kind <> 'routing' order by changes.transaction_id, seq limit $3"
+    ),
+};
+
 /// Changes after a position, but for those of routing.
 pub fn after(tx: &mut Tx<'_>, position: Position, limit: i64) -> Result<Page> {
-    let sql = Sql {
-        sqlite: concat!(
-            "select ",
-            columns!(sqlite),
-            " from changes where ",
-            after!(sqlite),
-            " and kind <> 'routing' order by seq limit $3"
-        ),
-        postgres: concat!(
-            "select ",
-            columns!(postgres),
-            " from changes where ",
-            after!(postgres),
-            " and kind <> 'routing' order by transaction_id, seq limit $3"
-        ),
-    };
-    let changes = tx.all(sql, &[&position.transaction, &position.seq, &limit], change)?;
+    let changes = tx.all(AFTER, &[&position.transaction, &position.seq, &limit], change)?;
     page(tx, position, changes)
 }
 
@@ -281,7 +301,7 @@ pub fn of_routing(tx: &mut Tx<'_>, position: Position) -> Result<Page> {
             columns!(postgres),
             " from changes where kind = 'routing' and ",
             after!(postgres),
-            " order by transaction_id, seq"
+            " order by changes.transaction_id, seq"
         ),
     };
     let changes = tx.all(sql, &[&position.transaction, &position.seq], change)?;
@@ -319,9 +339,12 @@ fn position(row: &Row<'_>) -> Result<Position> {
 pub fn last(tx: &mut Tx<'_>) -> Result<Position> {
     let sql = Sql {
         sqlite: "select 0 as transaction_id, seq from changes order by seq desc limit 1",
-        postgres: "select cast(cast(transaction_id as text) as bigint) as transaction_id, seq from changes
-                   where transaction_id < pg_snapshot_xmin(pg_current_snapshot())
-                   order by transaction_id desc, seq desc limit 1",
+        postgres: concat!(
+            "select cast(cast(transaction_id as text) as bigint) as transaction_id, seq from changes
+             where transaction_id < ",
+            horizon!(),
+            " order by changes.transaction_id desc, seq desc limit 1"
+        ),
     };
     Ok(tx.first(sql, &[], position)?.unwrap_or_default())
 }

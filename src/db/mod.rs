@@ -32,6 +32,7 @@ mod postgres;
 mod queue;
 pub mod resources;
 pub mod routing;
+mod row;
 pub mod sending;
 pub mod sessions;
 pub mod shown;
@@ -56,7 +57,8 @@ pub use error::{Error, PostgresError, Result};
 pub use notice::{Commits, Notice, Notices};
 pub use observe::{Lane, Observation, Observer, Outcome};
 pub use options::Options;
-pub use sql::{Row, Sql, Tx};
+pub use row::Row;
+pub use sql::{Sql, Tx};
 
 use notice::Notifier;
 use options::Target;

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{CachedStatement, Connection, params_from_iter};
 
-use super::{Bind, Column, Engine, Error, Result};
+use super::row::{Columns, Row};
+use super::{Bind, Engine, Error, Result};
 
 /// A statement. Most are one text for both engines, and a plain `&'static str` is one; those that must
 /// differ (claiming a job, date buckets) are written `Sql { sqlite: "…", postgres: "…" }`.
@@ -108,12 +109,14 @@ impl<'c> Tx<'c> {
         self.run(sql, |on| match on {
             On::Sqlite(c) => {
                 let mut statement = prepared_sqlite(c, sql, until)?;
-                statement.query_and_then(lite(args), |r| row(&Row(Inner::Sqlite(r))))?.collect()
+                let columns = Columns::of_sqlite(&statement);
+                statement.query_and_then(lite(args), |r| row(&Row::of_sqlite(r, &columns)))?.collect()
             }
             On::Postgres(t, known) => {
                 let statement = prepared_postgres(t, known, sql)?;
                 let rows = t.query(&statement, &pg(args))?;
-                rows.iter().map(|r| row(&Row(Inner::Postgres(r)))).collect()
+                let columns = Columns::of_postgres(&statement);
+                rows.iter().map(|r| row(&Row::of_postgres(r, &columns))).collect()
             }
         })
     }
@@ -129,13 +132,15 @@ impl<'c> Tx<'c> {
         self.run(sql, |on| match on {
             On::Sqlite(c) => {
                 let mut statement = prepared_sqlite(c, sql, until)?;
+                let columns = Columns::of_sqlite(&statement);
                 let mut rows = statement.query(lite(args))?;
-                rows.next()?.map(|r| row(&Row(Inner::Sqlite(r)))).transpose()
+                rows.next()?.map(|r| row(&Row::of_sqlite(r, &columns))).transpose()
             }
             On::Postgres(t, known) => {
                 let statement = prepared_postgres(t, known, sql)?;
                 let rows = t.query(&statement, &pg(args))?;
-                rows.first().map(|r| row(&Row(Inner::Postgres(r)))).transpose()
+                let columns = Columns::of_postgres(&statement);
+                rows.first().map(|r| row(&Row::of_postgres(r, &columns))).transpose()
             }
         })
     }
@@ -151,18 +156,19 @@ impl<'c> Tx<'c> {
         self.run(sql, |on| match on {
             On::Sqlite(c) => {
                 let mut statement = prepared_sqlite(c, sql, until)?;
+                let columns = Columns::of_sqlite(&statement);
                 let mut rows = statement.query(lite(args))?;
                 while let Some(r) = rows.next()? {
-                    row(&Row(Inner::Sqlite(r)))?;
+                    row(&Row::of_sqlite(r, &columns))?;
                 }
                 Ok(())
             }
             On::Postgres(t, known) => {
                 let statement = prepared_postgres(t, known, sql)?;
-                let portal = t.bind(&statement, &pg(args))?;
+                let (portal, columns) = (t.bind(&statement, &pg(args))?, Columns::of_postgres(&statement));
                 loop {
                     let rows = t.query_portal(&portal, PORTION)?;
-                    rows.iter().try_for_each(|r| row(&Row(Inner::Postgres(r))))?;
+                    rows.iter().try_for_each(|r| row(&Row::of_postgres(r, &columns)))?;
                     if rows.len() < PORTION as usize {
                         return Ok(());
                     }
@@ -202,24 +208,6 @@ impl<'c> Tx<'c> {
         let done = if late { Err(Error::TooSlow) } else { statement(&mut self.on) };
         UNTIL.set(None);
         done.inspect_err(|e| self.failed = Some(e.clone()))
-    }
-}
-
-/// A row of a query; valid while its mapping runs.
-pub struct Row<'r>(Inner<'r>);
-
-enum Inner<'r> {
-    Sqlite(&'r rusqlite::Row<'r>),
-    Postgres(&'r postgres::Row),
-}
-
-impl Row<'_> {
-    /// The column of this name.
-    pub fn get<T: Column>(&self, name: &str) -> Result<T> {
-        Ok(match self.0 {
-            Inner::Sqlite(row) => row.get(name)?,
-            Inner::Postgres(row) => row.try_get(name)?,
-        })
     }
 }
 

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -119,6 +120,8 @@ pub(super) fn connect(path: &Path, role: Role) -> Result<Connection> {
     let c = open(path)?;
     let (pages_kib, statements) = if role == Role::Writer { (64 * 1024, 128) } else { (4 * 1024, 64) };
     c.set_prepared_statement_cache_capacity(statements);
+    // Plans do not depend on what is bound: SQLite would make them anew at every binding, once it has statistics.
+    c.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // temp_store: savepoints would spill into a file otherwise. wal_autocheckpoint: we have a thread for it.
     c.execute_batch(&format!(
         "pragma synchronous = full; pragma foreign_keys = on; pragma temp_store = memory; pragma mmap_size = 0;

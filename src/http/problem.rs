@@ -47,6 +47,9 @@ pub enum Problem {
     /// 429: too many requests; come again after this long.
     #[error("too many requests: come again in {} s", .0.as_millis().div_ceil(1000).max(1))]
     TooManyRequests(Duration),
+    /// 429: too many wrong passwords; come again after this long.
+    #[error("too many wrong passwords, for this account or from your address: come again in {} s", .0.as_millis().div_ceil(1000).max(1))]
+    TooManyGuesses(Duration),
     /// 502: LiveKit did not do as told; its words.
     #[error("{0}")]
     BadGateway(String),
@@ -167,7 +170,7 @@ impl Problem {
             Problem::Conflict(_) => StatusCode::CONFLICT,
             Problem::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Problem::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
-            Problem::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
+            Problem::TooManyRequests(_) | Problem::TooManyGuesses(_) => StatusCode::TOO_MANY_REQUESTS,
             Problem::BadGateway(_) => StatusCode::BAD_GATEWAY,
             Problem::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Problem::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -188,7 +191,9 @@ impl Problem {
             Problem::Conflict(_) => ("conflict", "The request contradicts what is known"),
             Problem::PreconditionFailed => ("precondition-failed", "It has changed meanwhile"),
             Problem::PreconditionRequired => ("precondition-required", "If-Match is missing"),
-            Problem::TooManyRequests(_) => ("too-many-requests", "Too many requests"),
+            Problem::TooManyRequests(_) | Problem::TooManyGuesses(_) => {
+                ("too-many-requests", "Too many requests")
+            }
             Problem::BadGateway(_) => ("bad-gateway", "LiveKit did not do it"),
             Problem::TooLarge(_) => ("too-large", "The body is too long"),
             Problem::UnsupportedMediaType(_) => ("unsupported-media-type", "The body is of another kind"),
@@ -245,7 +250,9 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (self.status(), [(CONTENT_TYPE, PROBLEM_JSON)], body).into_response();
         match self {
-            Problem::Busy { retry_after } | Problem::TooManyRequests(retry_after) => {
+            Problem::Busy { retry_after }
+            | Problem::TooManyRequests(retry_after)
+            | Problem::TooManyGuesses(retry_after) => {
                 let seconds = retry_after.as_millis().div_ceil(1000).max(1);
                 if let Ok(seconds) = HeaderValue::from_str(&seconds.to_string()) {
                     response.headers_mut().insert(RETRY_AFTER, seconds);

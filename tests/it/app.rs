@@ -86,7 +86,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// A new file, or a schema of its own.
+    /// A new file, or a database of its own on the server that `TEST_DATABASE_URL` names: readers of the outbox wait
+    /// for the oldest transaction of their database, and no test shall wait for another's.
     pub(crate) async fn new(engine: Engine) -> Option<Place> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let folder = tempfile::tempdir().expect("a folder for the test");
@@ -100,17 +101,16 @@ impl Place {
             skipped("PostgreSQL: run ./test");
             return None;
         };
-        let schema = format!("it_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let (address, name) = (server.clone(), schema.clone());
+        let name = format!("it_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let create = format!("create database {name} template template0");
+        let url = at_database(&server, &name);
         tokio::task::spawn_blocking(move || {
-            let mut client =
-                postgres::Client::connect(&address, postgres::NoTls).expect("PostgreSQL answers");
-            client.batch_execute(&format!("create schema {name}")).expect("a schema for the test");
+            let mut client = postgres::Client::connect(&server, postgres::NoTls).expect("PostgreSQL answers");
+            client.batch_execute(&create).expect("a database for the test");
         })
         .await
-        .expect("a schema for the test");
-        let mark = if server.contains('?') { '&' } else { '?' };
-        Some(Place { url: format!("{server}{mark}options=-c%20search_path%3D{schema}"), folder })
+        .expect("a database for the test");
+        Some(Place { url, folder })
     }
 
     /// The same database for one more process.
@@ -122,6 +122,14 @@ impl Place {
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.path()
     }
+}
+
+/// The address of another database on the same server.
+fn at_database(server: &str, name: &str) -> String {
+    let (address, options) = server.split_once('?').map_or((server, None), |(a, o)| (a, Some(o)));
+    let (server, _) = address.rsplit_once('/').expect("TEST_DATABASE_URL names a database");
+    let mark = if options.is_some() { "?" } else { "" };
+    format!("{server}/{name}{mark}{}", options.unwrap_or_default())
 }
 
 /// A running Switchboard.

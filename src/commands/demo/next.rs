@@ -53,6 +53,12 @@ pub(super) fn to_try(stage: &Stage, server: SocketAddr, screen: &Screen) -> Stri
             ),
         ),
         (
+            "The API for programs and people: its pages, and a password to sign in with:",
+            format!(
+                "{program} user reset admin@localhost\n  curl -s http://{server}/api/openapi.json # http://{server}/api/docs"
+            ),
+        ),
+        (
             "Is it well, and how fast?",
             format!("curl -sw '\\n' {door}/health\n  curl -s http://{metrics}/metrics"),
         ),

@@ -13,6 +13,8 @@ use crate::ids::{CallId, CampaignId, TenantId};
 use super::{Json, Result, Row, Sql, Tx};
 
 pub use annotate::{annotate, retime_tags};
+#[cfg(test)]
+pub(in crate::db) use find::FIND;
 pub use find::{beginning, find, hold_names, in_room, in_room_named, meant};
 #[cfg(test)]
 pub(in crate::db) use list::{Begin, text};
@@ -201,7 +203,7 @@ pub fn insert_keys(tx: &mut Tx<'_>, call: &Call, keys: &Keys) -> Result<()> {
             "insert into call_keys (project, kind, value, call_id) values ($1, $2, $3, $4)
              on conflict (project, kind, value) do update set call_id = excluded.call_id
              where call_keys.kind in ('full', 'twilio') and not exists
-                 (select 1 from calls where calls.id = call_keys.call_id and calls.ended_at is null)",
+                 (select 1 from calls where calls.id = call_keys.call_id and coalesce(calls.ended_at, 0) = 0)",
             &[&call.project, &kind, value, &call.id],
         )?;
     }

@@ -25,6 +25,15 @@ macro_rules! columns {
     };
 }
 
+/// Whether there is, or was until it was archived, such a tenant.
+pub fn is_there(tx: &mut Tx<'_>, id: &TenantId) -> Result<bool> {
+    Ok(tx
+        .first("select cast(1 as bigint) as one from tenants where id = $1", &[id], |row| {
+            row.get::<i64>("one")
+        })?
+        .is_some())
+}
+
 /// The tenant with this id; if one is given, it must be this.
 pub fn by_id(tx: &mut Tx<'_>, scope: Option<&TenantId>, id: &TenantId) -> Result<Option<Stored<Found>>> {
     tx.first(

@@ -4,6 +4,7 @@ use crate::call::{EndReason, Status};
 use crate::views::CallView;
 
 use super::super::calls::{self, Begin, Filter, Place};
+use super::super::changes::AFTER;
 use super::super::migrate;
 use super::filled;
 use super::*;
@@ -149,6 +150,29 @@ async fn lists_go_by_an_index_that_has_their_order() {
     }
 }
 
+/// What every ring and every reader of the outbox asks PostgreSQL is planned while there is nothing yet, for good: the
+/// plan must not go through what there will be.
+#[tokio::test]
+async fn what_is_planned_on_an_empty_database_goes_by_the_right_index_for_ever() {
+    let Some(options) = postgres_options() else { return };
+    let fresh = Fresh::open(options, None).await;
+    migrate::run(&fresh.db, NOW).await.unwrap();
+    let explained = |text: &'static str, values: &'static str| {
+        let url = fresh.options.url.clone();
+        std::thread::spawn(move || explain_postgres(&url, text, values)).join().unwrap()
+    };
+    let find = explained(calls::FIND, "'p', 'c', 'c', 'r', 1");
+    for condition in ["value = $2", "value = $3", "id = call_keys_1.call_id", "room_name = $4"] {
+        let by_index = find.lines().any(|line| line.contains("Index Cond") && line.contains(condition));
+        assert!(by_index, "{condition} is not looked up:\n{find}");
+    }
+    let after = explained(AFTER.postgres, "0, 0, 200");
+    let (_, scan) = after.split_once("on changes").expect("it reads changes");
+    assert!(after.contains("changes_order") && scan.contains("Index Cond"), "{after}");
+    let outside_the_horizon: Vec<_> = after.lines().filter(|line| line.contains("changes.seq")).collect();
+    assert!(outside_the_horizon.is_empty(), "it sorts all that is left to read:\n{after}");
+}
+
 /// How the engine goes about it.
 async fn plan(fresh: &Fresh, text: Sql) -> String {
     match fresh.db.engine() {
@@ -183,16 +207,17 @@ async fn plan(fresh: &Fresh, text: Sql) -> String {
         }
         Engine::Postgres => {
             let url = fresh.options.url.clone();
-            std::thread::spawn(move || explain_postgres(&url, text.postgres)).join().unwrap()
+            std::thread::spawn(move || explain_postgres(&url, text.postgres, LISTED)).join().unwrap()
         }
     }
 }
 
-fn explain_postgres(url: &str, text: &str) -> String {
+/// Planned once for all values, so these do not matter.
+const LISTED: &str = "'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'x', 'open', 0, 1, '', 50";
+
+fn explain_postgres(url: &str, text: &str, values: &str) -> String {
     let mut client = ::postgres::Client::connect(url, ::postgres::NoTls).unwrap();
     client.batch_execute(&format!("{} prepare list as {text}", super::super::postgres::BY_INDEX)).unwrap();
-    // Planned once for all values, so these do not matter.
-    let execute = format!("explain execute list ({}'open', 0, 1, '', 50)", "'x', ".repeat(10));
-    let rows = client.query(&execute, &[]).unwrap();
+    let rows = client.query(&format!("explain execute list ({values})"), &[]).unwrap();
     rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n")
 }

@@ -104,6 +104,33 @@ async fn a_change_that_commits_late_under_a_lower_number_is_not_skipped() {
     assert!(read_by_seq(&fresh.db, 2).await.is_empty(), "a reader by number never sees it");
 }
 
+#[tokio::test]
+async fn a_transaction_of_another_database_on_the_server_holds_nothing_up() {
+    let Some(options) = postgres_options() else { return };
+    let (server, _) = options.url.split_once('?').unwrap();
+    let other = format!("other_{}", std::process::id());
+    on_server(server, &format!("drop database if exists {other}"));
+    on_server(server, &format!("create database {other}"));
+    let elsewhere = format!("{}/{other}", server.rsplit_once('/').unwrap().0);
+    let (running, is_running) = tokio::sync::oneshot::channel();
+    let (end, ended) = mpsc::channel::<()>();
+    let report = std::thread::spawn(move || {
+        let mut client = ::postgres::Client::connect(&elsewhere, ::postgres::NoTls).unwrap();
+        client.batch_execute("begin; select pg_current_xact_id()").unwrap();
+        running.send(()).unwrap();
+        ended.recv().unwrap();
+    });
+    is_running.await.unwrap();
+    let fresh = Fresh::open(options.clone(), None).await.with_tables().await;
+    fresh.note(Kind::Call, "a", NOW).await;
+    assert_eq!(fresh.subjects(Position::default(), 1).await.0, ["a"]);
+    let newest = fresh.db.read(last).await.unwrap();
+    assert_ne!(newest, Position::default());
+    end.send(()).unwrap();
+    report.join().unwrap();
+    on_server(server, &format!("drop database {other}"));
+}
+
 /// A transaction that stops half-way until it is told to go on.
 pub(super) fn held(
     db: &Db,

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap};
+use axum::http::{Extensions, HeaderMap, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
@@ -16,6 +16,7 @@ use crate::audit::{Actor, ActorKind};
 use crate::auth::{self, Principal, PrincipalKind, Role};
 use crate::clock::Timestamp;
 use crate::db::access;
+use crate::db::resources::tenants;
 use crate::http::problem::Problem;
 use crate::http::request_id;
 use crate::ids::{SessionId, TenantId};
@@ -150,6 +151,8 @@ pub async fn require(
         && principal.role < least
     {
         Problem::Forbidden(not_enough(least)).into_response()
+    } else if let Err(problem) = check_tenant(&app, principal.as_ref(), request.uri()).await {
+        problem.into_response()
     } else {
         if let Some(principal) = principal {
             note_use(&app, &principal);
@@ -159,6 +162,22 @@ pub async fn require(
     };
     state.write(response.headers_mut());
     response
+}
+
+/// The platform's own may narrow what they see to any tenant, but one that there is: a slip in its id would look like a
+/// tenant with nothing. A tenant's own are held to theirs by [`Who::narrowed_to`].
+async fn check_tenant(app: &App, principal: Option<&Principal>, uri: &Uri) -> Result<(), Problem> {
+    if principal.is_none_or(|principal| principal.tenant.is_some()) {
+        return Ok(());
+    }
+    let mut given = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let Some(id) =
+        given.find_map(|(name, id)| (name == "tenantId" && !id.contains('\0')).then(|| TenantId::from(&*id)))
+    else {
+        return Ok(());
+    };
+    let is_there = app.db.read(move |tx| tenants::is_there(tx, &id)).await?;
+    if is_there { Ok(()) } else { Err(Problem::NotFound("tenant")) }
 }
 
 /// What is no text cannot name anything, and a NUL cannot be looked for in a database.

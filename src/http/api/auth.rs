@@ -234,7 +234,7 @@ fn problem(refused: Refused, at: &'static str) -> Problem {
         Refused::Wrong => Problem::invalid(at, "is not your password"),
         Refused::NoSession => Problem::Unauthenticated("the refresh token is not valid: sign in again"),
         Refused::BadPassword(why) => Problem::invalid("/newPassword", why),
-        Refused::TooMany(wait) => Problem::TooManyRequests(wait),
+        Refused::TooMany(wait) => Problem::TooManyGuesses(wait),
         Refused::Busy => Problem::busy(),
         Refused::Database(error) => error.into(),
         Refused::Internal(error) => error.into(),

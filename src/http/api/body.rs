@@ -7,6 +7,8 @@ use std::marker::PhantomData;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,7 +28,7 @@ pub const LARGEST: usize = 256 * 1024;
 pub struct Body<T> {
     /// What it says.
     pub value: T,
-    /// A hash of its bytes: the same request again has the same.
+    /// A hash of what it says: the same request again has the same, however it is spaced and ordered.
     pub digest: String,
 }
 
@@ -36,6 +38,19 @@ impl<T: JsonSchema + DeserializeOwned + 'static> FromRequest<App> for Body<T> {
     async fn from_request(request: Request, _: &App) -> Result<Body<T>, Problem> {
         let (json, digest) = json(request, &["application/json"]).await?;
         Ok(Body { value: checked(json)?, digest })
+    }
+}
+
+/// Middleware of operations that take no body: what is in one would be passed over in silence.
+pub async fn none(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    match limits::body(body, LARGEST).await {
+        Err(problem) => problem.into_response(),
+        // Some clients cannot but send an object.
+        Ok(bytes) if matches!(bytes.trim_ascii(), b"" | b"{}") => {
+            next.run(Request::from_parts(parts, axum::body::Body::empty())).await
+        }
+        Ok(_) => Problem::BadRequest("this takes no body: leave it out".to_owned()).into_response(),
     }
 }
 
@@ -76,10 +91,14 @@ impl<T: JsonSchema + DeserializeOwned + 'static, S: Send + Sync> FromRequestPart
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Params<T>, Problem> {
         let schema = schema::of::<T>();
-        let value = typed(parts.uri.query().unwrap_or_default(), &schema.schema);
+        let (value, twice) = typed(parts.uri.query().unwrap_or_default(), &schema.schema);
         let name = |pointer: &str| pointer.trim_start_matches('/').split('/').next().unwrap_or("").to_owned();
         let mistakes = without_nul(&value).into_iter().chain(schema.mistakes(&value));
-        let wrong: Vec<_> = mistakes.map(|(at, why)| WrongField::query(name(&at), why)).collect();
+        // What comes twice is a list, which is then the wrong type; that it comes twice says more.
+        let mistakes = mistakes.filter(|(at, _)| !twice.contains(&name(at)));
+        let wrong = mistakes.map(|(at, why)| WrongField::query(name(&at), why));
+        let once = twice.iter().map(|name| WrongField::query(name.clone(), "must be given once".to_owned()));
+        let wrong: Vec<_> = once.chain(wrong).collect();
         if !wrong.is_empty() {
             return Err(Problem::Invalid(wrong));
         }
@@ -91,12 +110,14 @@ impl<T: JsonSchema + DeserializeOwned + 'static, S: Send + Sync> FromRequestPart
     }
 }
 
-/// The parameters of a query string as JSON, numbers and lists where the schema wants them.
-fn typed(query: &str, schema: &Value) -> Value {
+/// The parameters of a query string as JSON, numbers and lists where the schema wants them; and the names of those that
+/// come twice though they are no lists.
+fn typed(query: &str, schema: &Value) -> (Value, Vec<String>) {
     let mut given: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         given.entry(name.into_owned()).or_default().push(value.into_owned());
     }
+    let mut twice = Vec::new();
     let typed = given.into_iter().map(|(name, mut values)| {
         let property = &schema["properties"][&name];
         let wants = |kind: &str| match &property["type"] {
@@ -107,14 +128,16 @@ fn typed(query: &str, schema: &Value) -> Value {
         let value = if wants("array") {
             json!(values)
         } else if values.len() > 1 {
-            // Twice the same parameter: a list, which the schema then refuses.
+            if !property.is_null() {
+                twice.push(name.clone());
+            }
             json!(values)
         } else {
             scalar(values.remove(0), &wants)
         };
         (name, value)
     });
-    Value::Object(typed.collect())
+    (Value::Object(typed.collect()), twice)
 }
 
 fn scalar(text: String, wants: &dyn Fn(&str) -> bool) -> Value {
@@ -138,9 +161,11 @@ async fn json(request: Request, kinds: &[&'static str]) -> Result<(Value, String
         return Err(Problem::UnsupportedMediaType(kinds[0]));
     }
     let bytes = limits::body(request.into_body(), LARGEST).await?;
-    let json = serde_json::from_slice(&bytes)
+    let json: Value = serde_json::from_slice(&bytes)
         .map_err(|error| Problem::BadRequest(format!("the body is not JSON: {error}")))?;
-    Ok((json, hex::encode(Sha256::digest(&bytes))))
+    let mut ordered = json.clone();
+    ordered.sort_all_objects();
+    Ok((json, hex::encode(Sha256::digest(ordered.to_string()))))
 }
 
 /// A value of `T`, checked against its schema.

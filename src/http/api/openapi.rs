@@ -274,7 +274,10 @@ fn responses(route: &Route, made: &mut Schemas) -> Value {
             None => drop(all.insert(answer.status.to_string(), said)),
         }
     }
-    if route.doc.answers.iter().any(|answer| answer.has_etag) && route.method == axum::http::Method::GET {
+    if route.method == axum::http::Method::GET
+        && route.doc.may_be_known
+        && route.doc.answers.iter().any(|answer| answer.has_etag)
+    {
         all.insert(
             "304".to_owned(),
             json!({"description": "You have this version already (If-None-Match)."}),
@@ -328,7 +331,11 @@ fn problems(route: &Route) -> Vec<(u16, &'static str)> {
         all.push((415, "The body is of another kind."));
         all.push((422, "Fields are wrong; each is named."));
     }
-    if doc.query.is_some() || doc.once {
+    if doc.body.is_none() && route.method != axum::http::Method::GET {
+        all.push((400, "It takes no body."));
+        all.push((413, "It takes no body."));
+    }
+    if doc.query.is_some() || doc.once || doc.if_match.is_some() {
         all.push((422, "Parameters are wrong; each is named."));
     }
     if doc.once || doc.body.is_some() {

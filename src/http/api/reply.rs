@@ -107,8 +107,23 @@ impl IfMatch {
         // The tag of a whole begins with the revision, which is all that a change could undo.
         let own = |one: &str| one.split_once('-').is_some_and(|(own, _)| own == format!("\"{revision}"));
         let is_it = |one: &str| one == "*" || one == tag(revision) || own(one);
-        if given.split(',').map(str::trim).any(is_it) { Ok(()) } else { Err(Problem::PreconditionFailed) }
+        let mut all = given.split(',').map(str::trim);
+        if all.clone().any(is_it) {
+            return Ok(());
+        }
+        // "Read it again" would help nobody who cannot write what they read.
+        match all.find(|one| !is_strong(one)) {
+            Some(_) => Err(Problem::invalid_header("If-Match", NOT_A_TAG)),
+            None => Err(Problem::PreconditionFailed),
+        }
     }
+}
+
+const NOT_A_TAG: &str = "must be the ETag of what you read, with its quotes: \"3\"";
+
+/// Whether this is a strong entity tag, as all of ours are.
+fn is_strong(one: &str) -> bool {
+    one.len() >= 2 && one.starts_with('"') && one.ends_with('"')
 }
 
 /// Middleware: 304 for one who has this version already.
@@ -143,9 +158,12 @@ mod tests {
         for good in ["\"3\"", "*", "\"2\", \"3\"", "\"3-0a1b\""] {
             assert!(with(good).required(3).is_ok(), "{good}");
         }
-        // A weak tag never matches here (RFC 9110 §8.8.3.2).
-        for bad in ["\"2\"", "3", "W/\"3\"", "", "\"33\"", "?", "\"2-3\"", "\"33-0\"", "W/\"3-0\""] {
-            assert!(matches!(with(bad).required(3), Err(Problem::PreconditionFailed)), "{bad}");
+        for old in ["\"2\"", "\"33\"", "\"2-3\"", "\"33-0\"", "\"1\", \"2\""] {
+            assert!(matches!(with(old).required(3), Err(Problem::PreconditionFailed)), "{old}");
+        }
+        // A weak tag never matches here (RFC 9110 §8.8.3.2), and we give none.
+        for none in ["3", "W/\"3\"", "", "?", "\"", "W/\"3-0\"", "\"2\", 3"] {
+            assert!(matches!(with(none).required(3), Err(Problem::Invalid(_))), "{none}");
         }
     }
 }

@@ -4,7 +4,7 @@
 use axum::Router;
 use axum::handler::Handler;
 use axum::http::{Method, StatusCode};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::auth::Role;
 
 use super::access::{self, Access};
+use super::body;
 use super::example::Example;
 use super::page::Page;
 
@@ -43,6 +44,8 @@ pub(super) struct Doc {
     pub(super) problems: Vec<(u16, &'static str)>,
     pub(super) once: bool,
     pub(super) if_match: Option<bool>,
+    /// Whoever has this version already is told so, rather than the thing again.
+    pub(super) may_be_known: bool,
 }
 
 /// What the body is.
@@ -108,6 +111,7 @@ impl Route {
                 problems: Vec::new(),
                 once: false,
                 if_match: None,
+                may_be_known: true,
             },
             handler,
         }
@@ -188,6 +192,12 @@ impl Route {
         self.answer::<Page<T>>(StatusCode::OK, says, false)
     }
 
+    /// It answers 200 with this and its version, which does not tell of everything that is shown: always in full.
+    pub fn shows_in_full<T: JsonSchema + Example>(mut self, says: &'static str) -> Route {
+        self.doc.may_be_known = false;
+        self.shows::<T>(says)
+    }
+
     /// It answers 200 with this and its version.
     pub fn shows<T: JsonSchema + Example>(self, says: &'static str) -> Route {
         self.answer::<T>(StatusCode::OK, says, true)
@@ -247,6 +257,8 @@ impl Route {
 pub(super) fn router(app: &App, routes: Vec<Route>) -> Router<App> {
     routes.into_iter().fold(Router::new(), |router, route| {
         let check = from_fn_with_state((app.clone(), route.access), access::require);
-        router.route(route.path, route.handler.layer(check))
+        let takes_none = route.doc.body.is_none() && route.method != Method::GET;
+        let handler = if takes_none { route.handler.layer(from_fn(body::none)) } else { route.handler };
+        router.route(route.path, handler.layer(check))
     })
 }

@@ -97,6 +97,9 @@ fn made<T: JsonSchema + 'static>(patch: bool) -> Arc<Checked> {
     made.entry((TypeId::of::<T>(), patch)).or_insert_with(|| Arc::new(Checked::new::<T>(patch))).clone()
 }
 
+/// What is shown of everything and never written: whoever sends back what they read need not look for their slip.
+const OURS: [&str; 6] = ["id", "revision", "createdAt", "updatedAt", "archivedAt", "erasedAt"];
+
 impl Checked {
     fn new<T: JsonSchema>(patch: bool) -> Checked {
         let mut schema = inline().into_generator().into_root_schema_for::<T>().to_value();
@@ -125,7 +128,11 @@ impl Checked {
             }
             ValidationErrorKind::AdditionalProperties { unexpected } => {
                 let known = self.known_at(&at);
-                unexpected.iter().map(|name| (below(name), unknown(name, &known))).collect()
+                let why = |name: &String| match OURS.contains(&name.as_str()) {
+                    true => "is ours to set: leave it out".to_owned(),
+                    false => unknown(name, &known),
+                };
+                unexpected.iter().map(|name| (below(name), why(name))).collect()
             }
             ValidationErrorKind::OneOfNotValid { context } if let Some(words) = all_words(context) => {
                 vec![(at, format!("must be one of {}", words.join(", ")))]

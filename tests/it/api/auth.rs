@@ -111,7 +111,7 @@ on_both_databases! {
         routing::eventually("it is noted", async || !app.audit("user.sign_in_failed").await.is_empty()).await;
         let failed = app.audit("user.sign_in_failed").await;
         assert_eq!(failed.len(), 1, "there is nobody else: {failed:#?}");
-        assert_eq!((&failed[0]["actorId"], &failed[0]["subjectId"]), (&json!(id), &json!(id)));
+        assert_eq!((&failed[0]["by"], &failed[0]["subjectId"]), (&json!("system switchboard"), &json!(id)), "who it was is not known");
         assert_eq!((&failed[0]["address"], &failed[0]["tenantId"]), (&json!("203.0.113.9"), &json!("tnt_1")));
         let said = app.login(OWNER.0, PASSWORD).await;
         let signed_in = app.audit("user.signed_in").await;

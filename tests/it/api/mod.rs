@@ -4,6 +4,7 @@
 mod agents;
 mod analytics;
 mod api_keys;
+mod asked;
 mod audit;
 mod auth;
 mod calls;

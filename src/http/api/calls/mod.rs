@@ -67,7 +67,7 @@ pub(super) fn routes() -> Vec<Route> {
             )
             .needs(Role::Viewer)
             .query::<ShowParams>()
-            .shows::<CallDetailView>("The call."),
+            .shows_in_full::<CallDetailView>("The call."),
         Route::patch(one, change::update)
             .named("updateCall", "calls", "Write a note, tags or an outcome on a call")
             .needs(Role::Operator)
