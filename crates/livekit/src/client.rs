@@ -157,7 +157,7 @@ impl Client {
         self.post((service, call), Token::new(grants), body, None).await
     }
 
-    async fn post(
+    pub(crate) async fn post(
         &self,
         (service, call): (&'static str, &'static str),
         token: Token,
@@ -189,7 +189,7 @@ fn manages(room: &str) -> Grants {
     Grants { room_admin: true, room: room.to_owned(), ..Grants::default() }
 }
 
-fn gone_is_fine(answer: Result<Value>) -> Result<()> {
+pub(crate) fn gone_is_fine(answer: Result<Value>) -> Result<()> {
     match answer {
         Err(error) if !error.is_gone() => Err(error),
         _ => Ok(()),

@@ -14,6 +14,15 @@ impl<'a> Fields<'a> {
         value.as_object().map(Self)
     }
 
+    pub(crate) fn of_map(map: &'a Map<String, Value>) -> Self {
+        Self(map)
+    }
+
+    /// The object itself.
+    pub(crate) fn map(self) -> &'a Map<String, Value> {
+        self.0
+    }
+
     /// The field of that name or of its snake_case twin, unless it is null.
     pub(crate) fn get(self, name: &str) -> Option<&'a Value> {
         self.0.get(name).or_else(|| self.0.get(&snake_case(name))).filter(|value| !value.is_null())
@@ -56,6 +65,11 @@ impl<'a> Fields<'a> {
             },
             None => String::new(),
         }
+    }
+
+    pub(crate) fn list(self, name: &str) -> Vec<String> {
+        let all = self.get(name).and_then(Value::as_array).into_iter().flatten();
+        all.filter_map(|value| value.as_str().map(str::to_owned)).collect()
     }
 
     pub(crate) fn texts(self, name: &str) -> BTreeMap<String, String> {

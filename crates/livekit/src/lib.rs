@@ -1,5 +1,6 @@
 //! A small LiveKit client: access tokens, the webhook check, tolerant event types and the Twirp calls that
-//! putting an agent onto an inbound call needs. With the feature `fake`, a LiveKit to test against.
+//! putting an agent onto an inbound call needs; in [`sip`] the trunks and dispatch rules that bring such a call in,
+//! and how LiveKit matches them. With the feature `fake`, a LiveKit to test against.
 //!
 //! Nothing here reads a clock: the time is passed in, so that a test can move it.
 
@@ -9,6 +10,7 @@ mod error;
 #[cfg(feature = "fake")]
 pub mod fake;
 mod fields;
+pub mod sip;
 pub mod token;
 mod transfer;
 mod types;
