@@ -63,7 +63,8 @@ impl Client {
     }
 
     /// Makes the trunk of that id what `trunk` is, all of it: one that was listed and changed keeps what this
-    /// version does not know. LiveKit does not look whether another trunk has the numbers that are new to it.
+    /// version does not know. LiveKit does not look whether another trunk has the numbers that are new to it, see
+    /// [`refusal`](super::refusal).
     pub async fn replace_sip_inbound_trunk(&self, trunk: &InboundTrunk) -> Result<InboundTrunk> {
         let call = "UpdateSIPInboundTrunk";
         let answer = self.sip(call, replacing("sip_trunk_id", &trunk.id, trunk.to_json())).await?;
@@ -91,7 +92,8 @@ impl Client {
     }
 
     /// Makes the rule of that id what `rule` is, all of it: one that was listed and changed keeps what this version
-    /// does not know. LiveKit does not look whether rules of trunks that are new to it have the same key.
+    /// does not know. LiveKit does not look whether rules of trunks that are new to it have the same key, see
+    /// [`refusal`](super::refusal).
     pub async fn replace_sip_dispatch_rule(&self, rule: &DispatchRule) -> Result<DispatchRule> {
         let call = "UpdateSIPDispatchRule";
         let answer = self.sip(call, replacing("sip_dispatch_rule_id", &rule.id, rule.to_json())).await?;

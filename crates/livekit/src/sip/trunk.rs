@@ -24,11 +24,11 @@ pub struct InboundTrunk {
     pub name: String,
     /// What its maker noted on it.
     pub metadata: String,
-    /// The numbers that it takes calls to, compared after LiveKit's normalisation; none: to any number.
+    /// The numbers that it takes calls to, compared after [`normalized`](super::normalized); none: to any number.
     pub numbers: Vec<String>,
     /// The addresses and ranges that it takes calls from; none: from anywhere.
     pub allowed_addresses: Vec<String>,
-    /// The callers that it takes calls from, compared after LiveKit's normalisation; none: from anybody.
+    /// The callers that it takes calls from, compared after [`normalized`](super::normalized); none: from anybody.
     pub allowed_numbers: Vec<String>,
     /// The user that a caller has to sign in as.
     pub auth_username: String,
