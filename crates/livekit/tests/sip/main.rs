@@ -1,11 +1,16 @@
 //! Trunks and dispatch rules: what LiveKit makes of them, told beforehand, and held against LiveKit itself.
 
+mod conformance;
 mod lints;
 mod matching;
 mod misunderstandings;
+mod random;
 mod records;
 mod refusals;
 
+use std::env;
+use std::io::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use livekit::sip::{DispatchRule, InboundTrunk, RuleKind, Secret};
@@ -49,4 +54,15 @@ pub(crate) fn direct(room: &str, pin: &str) -> RuleKind {
 
 pub(crate) fn texts(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|&text| text.to_owned()).collect()
+}
+
+/// The program that an environment variable names, or nothing after saying that a test is skipped, past the test
+/// harness's capture so that it is always seen and counted. In CI nothing may be skipped.
+pub(crate) fn installed(variable: &str, what: &str) -> Option<PathBuf> {
+    let place = env::var_os(variable).filter(|place| !place.is_empty()).map(PathBuf::from);
+    if place.is_none() {
+        assert!(env::var("CI").as_deref() != Ok("true"), "missing in CI: {what}");
+        writeln!(std::io::stderr(), "skipped: {what}: run ./test").ok();
+    }
+    place
 }
