@@ -1,4 +1,5 @@
-//! Source addresses as LiveKit compares them with a trunk's `allowed_addresses` (`sip.matchAddrMasks`).
+//! Source addresses as LiveKit compares them with a trunk's `allowed_addresses` (`sip.matchAddrMasks` of protocol
+//! v1.54.0). That of livekit-server 1.13.5 knows no brackets, and lets in whose From header claims an allowed address.
 
 use std::net::IpAddr;
 

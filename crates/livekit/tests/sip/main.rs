@@ -1,5 +1,6 @@
 //! Trunks and dispatch rules: what LiveKit makes of them, told beforehand, and held against LiveKit itself.
 
+mod api;
 mod conformance;
 mod lints;
 mod matching;
@@ -7,6 +8,7 @@ mod misunderstandings;
 mod random;
 mod records;
 mod refusals;
+mod server;
 
 use std::env;
 use std::io::Write as _;
