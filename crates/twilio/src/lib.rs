@@ -1,5 +1,5 @@
 //! A small Twilio client: an account's numbers, Elastic SIP trunks, calls and alerts, and the check of what Twilio
-//! signs.
+//! signs. With the feature `fake`, a Twilio to test against.
 //!
 //! Nothing here reads a clock. Times are microseconds since the Unix epoch.
 
@@ -10,6 +10,8 @@ mod calls;
 mod client;
 mod credentials;
 mod error;
+#[cfg(feature = "fake")]
+pub mod fake;
 mod fields;
 mod hosts;
 mod numbers;
