@@ -42,7 +42,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let receiver = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     let port = receiver.local_addr()?.port();
     let router = Router::new().route("/{endpoint}", post(take)).with_state(heard.clone());
-    tokio::spawn(async move { axum::serve(receiver, router).await });
+    let mut audience = tokio::task::JoinSet::new();
+    audience.spawn(async move {
+        if let Err(error) = axum::serve(receiver, router).await {
+            eprintln!("the receiver: {error}");
+        }
+    });
     let mut connection = Connection::open(&args.address).await?;
     for endpoint in 0..args.endpoints {
         let wish = json!({
@@ -55,7 +60,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     }
     for _ in 0..args.listeners {
         let connection = Connection::open(&args.address).await?;
-        tokio::spawn(listen(connection, heard.clone()));
+        audience.spawn(listen(connection, heard.clone()));
     }
     println!("ready");
     signal(SignalKind::terminate())?.recv().await;

@@ -1,7 +1,7 @@
 //! Runs the pretend Twilio for a program outside to talk to: an account with so many numbers, and 100 more for sale.
 //! Prints its URL and credentials, and serves until its standard input ends.
 //!
-//!     cargo run -p switchboard-twilio --features fake --example fake -- [PORT [NUMBERS]]
+//!     cargo run -p switchboard-twilio --features fake --example fake_twilio -- [PORT [NUMBERS]]
 
 use std::io::Read as _;
 use std::sync::Arc;
