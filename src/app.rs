@@ -225,6 +225,12 @@ impl App {
         }
     }
 
+    /// Returns once the server stops and all its tasks have ended.
+    pub async fn until_stopped(&self) {
+        self.0.stop.cancelled().await;
+        self.0.tasks.wait().await;
+    }
+
     /// Runs what must not end before the server does: after a panic, which has been logged then, it begins anew.
     pub fn keep_running<F>(&self, name: &'static str, task: impl Fn(App) -> F + Send + 'static)
     where

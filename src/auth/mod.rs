@@ -2,11 +2,14 @@
 
 pub mod email;
 pub mod keys;
+pub mod known;
 pub mod passwords;
 pub mod people;
 pub mod sign_in;
 pub mod throttle;
 pub mod tokens;
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +19,7 @@ use crate::db::{self, Tx, access, idempotency, sessions, sign_ins};
 use crate::http::api::idempotency::KEPT;
 use crate::ids::{SessionId, TenantId};
 
+use known::{Credential, Known};
 use passwords::Passwords;
 
 /// What somebody may do. Each role may do all that those before it may.
@@ -71,6 +75,8 @@ pub struct Principal {
     pub session: Option<SessionId>,
     /// When it was last used, as far as was noted.
     pub used_at: Option<Timestamp>,
+    /// It is good until then; a user's token says itself how long it is.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// What a principal is.
@@ -88,12 +94,26 @@ pub enum PrincipalKind {
 /// When the database does not answer.
 pub async fn authenticate(app: &App, bearer: &str) -> db::Result<Option<Principal>> {
     let now = app.clock.now();
-    if bearer.starts_with(keys::PREFIX) {
-        let hash = keys::hash(bearer);
-        return app.db.read(move |tx| access::of_key(tx, &hash, now)).await;
+    let credential = if bearer.starts_with(keys::PREFIX) {
+        Credential::Key(keys::hash(bearer))
+    } else {
+        let Some(claims) = tokens::read(&app.auth.signing_key, bearer, now) else { return Ok(None) };
+        Credential::Session(claims.session, claims.user)
+    };
+    let version = app.db.access_version();
+    if let Some(known) = app.auth.known.get(&credential, version, now) {
+        return Ok(Some(known));
     }
-    let Some(claims) = tokens::read(&app.auth.signing_key, bearer, now) else { return Ok(None) };
-    app.db.read(move |tx| access::of_session(tx, &claims.session, &claims.user)).await
+    let asked = credential.clone();
+    let found = app.db.read_one(move |tx| match &asked {
+        Credential::Key(hash) => access::of_key(tx, hash, now),
+        Credential::Session(session, user) => access::of_session(tx, session, user),
+    });
+    let found = found.await?;
+    if let Some(principal) = &found {
+        app.auth.known.keep(credential, principal.clone(), version, now);
+    }
+    Ok(found)
 }
 
 /// What the server needs to tell who asks.
@@ -107,6 +127,8 @@ pub struct Auth {
     pub refresh_ttl: std::time::Duration,
     /// Hashes passwords.
     pub passwords: Passwords,
+    /// Who was found to ask a moment ago.
+    pub known: Arc<Known>,
 }
 
 /// Forgets what is over: sessions, failed sign-ins, addresses, answers kept for their senders; at most `limit` of each.

@@ -25,13 +25,16 @@ const FORGET_EVERY: Duration = Duration::from_secs(600);
 const FORGET_AT_ONCE: i64 = 1000;
 
 /// Starts everything that runs besides the doors.
-pub fn work(app: &App) {
+///
+/// # Errors
+/// When the system has no thread left for outgoing webhooks.
+pub fn work(app: &App) -> std::io::Result<()> {
     app.keep_running("taking up jobs", |app| async move { run_jobs(&app).await });
     app.keep_running("following the routing", |app| async move { follow_routing(&app).await });
     app.keep_running("forgetting what is past its retention", |app| async move { forget(&app).await });
     reconcile::start(app);
     live::start(app);
-    outgoing::start(app);
+    outgoing::start(app)
 }
 
 async fn run_jobs(app: &App) {

@@ -20,7 +20,7 @@ use crate::carry_out;
 use crate::clock::Clock;
 use crate::config::{Config, LiveKitConfig};
 use crate::db::changes::{self, Position};
-use crate::db::{self, Db, access, migrate, routing};
+use crate::db::{self, Db, access, migrate, routing, sending};
 use crate::http;
 use crate::http::api::rate;
 use crate::metrics::{self, Metrics, Work, WorkOutcome};
@@ -53,7 +53,7 @@ pub async fn serve(
     }
     // Once nothing is in the way of listening any more: its password is told once.
     let first_admin = first_admin(config, &app).await?;
-    carry_out::work(&app);
+    carry_out::work(&app).context("starting what runs besides the doors")?;
     let address = listener.local_addr()?;
     listening(Started { address, app: &app, first_admin: first_admin.as_ref() });
     drop(first_admin);
@@ -109,6 +109,8 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<App> {
     let db = database(config, &metrics)?;
     migrate::run(&db, clock.now()).await?;
     db.bulk(changes::adopt).await?;
+    // Before anything can come in: webhooks tell of all that happens from here on.
+    db.write(|tx| changes::begin(tx, sending::RELAY)).await?;
     let (mut routing, routing_seen) = load_routing(&db).await?;
     routing.system_agent.clone_from(&config.agents.system_default);
     routing.default_region.clone_from(&config.numbers.default_region);
@@ -156,6 +158,7 @@ async fn auth(config: &Config, db: &Db, clock: &Clock, metrics: &Metrics) -> any
         access_ttl: config.auth.access_ttl,
         refresh_ttl: config.auth.refresh_ttl,
         passwords: Passwords::new(config.auth.hashing_at_once, metrics),
+        known: Arc::default(),
     })
 }
 
@@ -189,7 +192,7 @@ fn observer(metrics: &Metrics) -> db::Observer {
     let metrics = metrics.clone();
     db::Observer::new(move |seen| {
         let kind = match seen.lane {
-            db::Lane::Write | db::Lane::Bulk => Work::Write,
+            db::Lane::Write | db::Lane::Bulk | db::Lane::Background => Work::Write,
             db::Lane::Read => Work::Read,
             db::Lane::Report => Work::Report,
         };

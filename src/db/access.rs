@@ -1,4 +1,4 @@
-//! Who a credential belongs to, asked at every request: what was revoked or ended is refused at once, everywhere.
+//! Who a credential belongs to.
 
 use crate::auth::{Principal, PrincipalKind, Role};
 use crate::clock::Timestamp;
@@ -6,10 +6,17 @@ use crate::ids::{SessionId, UserId};
 
 use super::{Error, Result, Row, Tx};
 
+/// Says that who may do what is another matter once this is committed: what was found out about it before
+/// ([`crate::auth::known`]) is forgotten in this process before the answer.
+pub fn changed(tx: &mut Tx<'_>) {
+    tx.access_changed = true;
+}
+
 /// The user of a session that has not ended.
 pub fn of_session(tx: &mut Tx<'_>, session: &SessionId, user: &UserId) -> Result<Option<Principal>> {
     tx.first(
-        "select users.id, users.email as name, users.role, users.tenant_id, users.last_login_at as used_at
+        "select users.id, users.email as name, users.role, users.tenant_id, users.last_login_at as used_at,
+             cast(null as bigint) as expires_at
          from sessions join users on users.id = sessions.user_id
              left join tenants on tenants.id = users.tenant_id
          where sessions.id = $1 and sessions.user_id = $2 and sessions.ended_at is null and users.active
@@ -22,7 +29,8 @@ pub fn of_session(tx: &mut Tx<'_>, session: &SessionId, user: &UserId) -> Result
 /// The key with this hash, unless it is revoked or past its expiry.
 pub fn of_key(tx: &mut Tx<'_>, hash: &str, now: Timestamp) -> Result<Option<Principal>> {
     tx.first(
-        "select api_keys.id, api_keys.name, api_keys.role, api_keys.tenant_id, api_keys.last_used_at as used_at
+        "select api_keys.id, api_keys.name, api_keys.role, api_keys.tenant_id, api_keys.last_used_at as used_at,
+             api_keys.expires_at
          from api_keys left join tenants on tenants.id = api_keys.tenant_id
          where api_keys.hash = $1 and api_keys.revoked_at is null
              and (api_keys.expires_at is null or api_keys.expires_at > $2)
@@ -34,6 +42,7 @@ pub fn of_key(tx: &mut Tx<'_>, hash: &str, now: Timestamp) -> Result<Option<Prin
 
 /// Notes that a key was used.
 pub fn key_used(tx: &mut Tx<'_>, id: &str, now: Timestamp) -> Result<()> {
+    changed(tx);
     tx.execute("update api_keys set last_used_at = $1 where id = $2", &[&now, &id]).map(drop)
 }
 
@@ -46,6 +55,7 @@ fn principal(row: &Row<'_>, kind: PrincipalKind, session: Option<&SessionId>) ->
         session: session.cloned(),
         tenant: row.get("tenant_id")?,
         used_at: row.get("used_at")?,
+        expires_at: row.get("expires_at")?,
     })
 }
 

@@ -7,7 +7,7 @@ use crate::call::{EndReason, Status};
 use crate::clock::Timestamp;
 use crate::ids::{CampaignId, NumberId, TenantId};
 
-use super::{Engine, Error, Json, Result, Row, Sql, Tx};
+use super::{Bind, Engine, Error, Json, Result, Row, Sql, Tx};
 
 /// Which calls are added up, and how.
 #[derive(Clone, Debug)]
@@ -150,19 +150,19 @@ macro_rules! open {
     };
 }
 
-/// Counted together, on PostgreSQL. `width_bucket` finds the stretch of time that a call rang in; the times are sent
-/// as eight bytes each.
+/// Counted together, on PostgreSQL: by stretches of `$2` after `$1`, see [`Grid`]. Both times of a call are sent in
+/// eight bytes, see [`times`].
 macro_rules! counted {
     ($key:literal, $and:literal) => {
         concat!(
-            "select ", $key, " as name, width_bucket(rang_at, (select cast(cast($1 as text) as bigint[]))) as slot,
-                 end_reason, count(*) as calls, count(answered_at) as answered,
+            "select ", $key, " as name, (rang_at - $1) / $2 as slot, end_reason,
                  cast(coalesce(sum(duration) filter (where answered_at is not null), 0) as bigint) as talked,
-                 string_agg(int8send(greatest(decided_at - rang_at, 0) / 1000), ''::bytea)
-                     filter (where decided_at is not null) as to_decision,
-                 string_agg(int8send(greatest(answered_at - rang_at, 0) / 1000), ''::bytea)
-                     filter (where answered_at is not null) as to_answer
-             from calls", narrowed!("rang_at + 0", "$2", "$3", "$4", "$5", "$6"), $and,
+                 string_agg(int8send(
+                     (case when decided_at is null then 0
+                         else least(greatest(decided_at - rang_at, 0) / 1000, 2147483646) + 1 end << 32)
+                     + case when answered_at is null then 0
+                         else least(greatest(answered_at - rang_at, 0) / 1000, 2147483646) + 1 end), ''::bytea) as times
+             from calls", narrowed!("rang_at + 0", "$3", "$4", "$5", "$6", "$7"), $and,
             " and end_reason is not null group by 1, 2, 3"
         )
     };
@@ -171,9 +171,9 @@ macro_rules! counted {
 macro_rules! counted_of {
     ($key:literal, $of_tenant:expr) => {
         if $of_tenant {
-            counted!($key, " and tenant_id = $7")
+            counted!($key, " and tenant_id = $8")
         } else {
-            counted!($key, " and cast($7 as text) is null")
+            counted!($key, " and cast($8 as text) is null")
         }
     };
 }
@@ -223,6 +223,7 @@ pub(super) fn counted_text(question: &Question) -> &'static str {
 
 fn each(tx: &mut Tx<'_>, question: &Question, sql: Sql, groups: &mut Groups) -> Result<()> {
     let Question { tenant, since, until, number, campaign, agent, by } = question;
+    let mut last = LastSlot::default();
     tx.each(sql, &[since, until, number, campaign, agent, tenant], |row| {
         let rang_at: i64 = row.get("rang_at")?;
         let after = |at: Option<i64>| at.map(|at| millis_between(rang_at, at));
@@ -233,12 +234,28 @@ fn each(tx: &mut Tx<'_>, question: &Question, sql: Sql, groups: &mut Groups) -> 
             to_answer: after(row.get("answered_at")?),
         };
         let key = match by {
-            By::Time(starts) => Key::Slot(starts.partition_point(|start| start.micros() <= rang_at)),
+            By::Time(starts) => Key::Slot(last.of(starts, rang_at)),
             _ => key(by, row, 0, call.end_reason, call.to_answer.is_some())?,
         };
         groups.entry(key).or_default().add_one(&call);
         Ok(())
     })
+}
+
+/// The stretch of time that was found last: calls come nearly in the order in which they rang.
+#[derive(Default)]
+struct LastSlot(usize);
+
+impl LastSlot {
+    fn of(&mut self, starts: &[Timestamp], rang_at: i64) -> usize {
+        let begun = self.0.checked_sub(1).and_then(|before| starts.get(before));
+        let is_it = begun.is_some_and(|start| start.micros() <= rang_at)
+            && starts.get(self.0).is_none_or(|next| rang_at < next.micros());
+        if !is_it {
+            self.0 = slot(starts, rang_at);
+        }
+        self.0
+    }
 }
 
 /// The planner takes every call for a group of its own, and would sort them all to find out; hashed, they take two thirds
@@ -249,26 +266,72 @@ const HASHED: &str = "select set_config('enable_sort', 'off', true), set_config(
 fn counted(tx: &mut Tx<'_>, question: &Question, groups: &mut Groups) -> Result<()> {
     tx.first(HASHED, &[], |_| Ok(()))?;
     let Question { tenant, since, until, number, campaign, agent, by } = question;
-    let starts = match by {
-        By::Time(starts) => starts.as_slice(),
-        _ => &[],
-    };
-    let starts: Vec<_> = starts.iter().map(|start| start.micros().to_string()).collect();
-    // An array of none is refused.
-    let starts = if starts.is_empty() { "{0}".to_owned() } else { format!("{{{}}}", starts.join(",")) };
-    tx.each(counted_text(question), &[&starts, since, until, number, campaign, agent, tenant], |row| {
-        let batch = Batch {
-            end_reason: row.get("end_reason")?,
-            calls: row.get("calls")?,
-            answered: row.get("answered")?,
-            talked: row.get("talked")?,
-            to_decision: numbers(row, "to_decision")?,
-            to_answer: numbers(row, "to_answer")?,
+    let grid = Grid::of(question);
+    let args: &[&dyn Bind] = &[&grid.from, &grid.step, since, until, number, campaign, agent, tenant];
+    tx.each(counted_text(question), args, |row| {
+        let (end_reason, talked, times) = (row.get("end_reason")?, row.get("talked")?, times(row)?);
+        let to_decision: Vec<i64> = times.iter().filter_map(|(decided, _)| *decided).collect();
+        let to_answer: Vec<i64> = times.iter().filter_map(|(_, answered)| *answered).collect();
+        let (calls, answered) = (count(times.len()), count(to_answer.len()));
+        let batch = Batch { end_reason, calls, answered, talked, to_decision, to_answer };
+        let slot = match by {
+            By::Time(starts) => grid.slot(starts, row.get("slot")?),
+            _ => 0,
         };
-        let slot = usize::try_from(row.get::<i32>("slot")?).unwrap_or(0);
         groups.entry(key(by, row, slot, batch.end_reason, false)?).or_default().add(&batch);
         Ok(())
     })
+}
+
+/// Which of the stretches of time that begin at these moments one is in.
+pub(super) fn slot(starts: &[Timestamp], micros: i64) -> usize {
+    starts.partition_point(|start| start.micros() <= micros)
+}
+
+fn count(many: usize) -> i64 {
+    i64::try_from(many).unwrap_or(i64::MAX)
+}
+
+/// Equal stretches of time, none of which two stretches of a question share: to divide is all that PostgreSQL has to do
+/// to find a call's. Days are of 24 hours but for two of a year; the stretches are of an hour then.
+pub(super) struct Grid {
+    since: i64,
+    from: i64,
+    step: i64,
+}
+
+impl Grid {
+    pub(super) fn of(question: &Question) -> Grid {
+        let since = question.since.micros();
+        let starts: Vec<i64> = match &question.by {
+            By::Time(starts) => {
+                starts.iter().map(|start| start.micros()).filter(|start| *start > since).collect()
+            }
+            _ => Vec::new(),
+        };
+        let step = starts.windows(2).fold(0, |step, two| greatest_common_divisor(step, two[1] - two[0]));
+        // One stretch, or two: any step does that leads from the one to the other.
+        let step = if step == 0 { i64::MAX / 4 } else { step };
+        // At or before what is asked for, as division rounds towards nought.
+        let from = starts.first().map_or(since, |first| since - (since - first).rem_euclid(step));
+        Grid { since, from, step }
+    }
+
+    /// The number that PostgreSQL gives this moment.
+    #[cfg(test)]
+    pub(super) fn number(&self, micros: i64) -> i64 {
+        (micros - self.from) / self.step
+    }
+
+    /// The stretch of the question that this one of the grid is in.
+    pub(super) fn slot(&self, starts: &[Timestamp], number: i64) -> usize {
+        let begins = self.from.saturating_add(number.saturating_mul(self.step));
+        slot(starts, begins.max(self.since))
+    }
+}
+
+fn greatest_common_divisor(a: i64, b: i64) -> i64 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
 fn key(by: &By, row: &Row<'_>, slot: usize, reason: Option<EndReason>, answered: bool) -> Result<Key> {
@@ -285,16 +348,17 @@ fn key(by: &By, row: &Row<'_>, slot: usize, reason: Option<EndReason>, answered:
     })
 }
 
-/// Numbers of eight bytes each, the highest first.
-fn numbers(row: &Row<'_>, column: &str) -> Result<Vec<i64>> {
-    let bytes: Option<Vec<u8>> = row.get(column)?;
-    let bytes = bytes.unwrap_or_default();
-    let (numbers, rest) = bytes.as_chunks::<8>();
-    if rest.is_empty() {
-        Ok(numbers.iter().map(|bytes| i64::from_be_bytes(*bytes)).collect())
-    } else {
-        Err(Error::Unexpected("times that were added up are cut off".into()))
+/// The milliseconds from ring to decision and from ring to answer of each call, in four bytes each, the highest first,
+/// and one more than it took: nought is never. What took longer than 24 days is cut to that.
+fn times(row: &Row<'_>) -> Result<Vec<(Option<i64>, Option<i64>)>> {
+    let bytes: Vec<u8> = row.get("times")?;
+    let (calls, rest) = bytes.as_chunks::<8>();
+    if !rest.is_empty() {
+        return Err(Error::Unexpected("times that were added up are cut off".into()));
     }
+    let millis = |bytes: [u8; 4]| u32::from_be_bytes(bytes).checked_sub(1).map(i64::from);
+    let of_call = |[a, b, c, d, e, f, g, h]: [u8; 8]| (millis([a, b, c, d]), millis([e, f, g, h]));
+    Ok(calls.iter().copied().map(of_call).collect())
 }
 
 /// How a tenant's clock on the wall is set; none where there is no such tenant.

@@ -94,6 +94,7 @@ pub fn insert(tx: &mut Tx<'_>, key: &ApiKey, hash: &str, now: Timestamp) -> Resu
 
 /// Overwrites what may change of a key.
 pub fn update(tx: &mut Tx<'_>, key: &ApiKey, now: Timestamp) -> Result<()> {
+    access::changed(tx);
     tx.execute(
         "update api_keys set name = $1, expires_at = $2, revoked_at = $3, updated_at = $4, revision = revision + 1
          where id = $5",

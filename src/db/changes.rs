@@ -385,6 +385,20 @@ pub fn store(tx: &mut Tx<'_>, reader: &str, at: Position) -> Result<()> {
     Ok(())
 }
 
+/// Where a reader that keeps its place has got to; one that never read begins with what is new.
+pub fn begin(tx: &mut Tx<'_>, reader: &str) -> Result<Position> {
+    if let Some(kept) = stored(tx, reader)? {
+        return Ok(kept);
+    }
+    let newest = last(tx)?;
+    // Another replica may begin at the same moment: the first one's place is everybody's.
+    tx.execute(
+        "insert into positions (name, transaction_id, seq) values ($1, $2, $3) on conflict (name) do nothing",
+        &[&reader, &newest.transaction, &newest.seq],
+    )?;
+    Ok(stored(tx, reader)?.unwrap_or(newest))
+}
+
 /// Moves a reader's place on; false when it is not where it was thought to be: somebody else has moved it.
 pub fn advance(tx: &mut Tx<'_>, reader: &str, from: Position, to: Position) -> Result<bool> {
     let moved = tx.execute(

@@ -41,7 +41,7 @@ mod sql;
 mod sqlite;
 pub mod tasks;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod tls;
 pub mod users;
 
@@ -62,7 +62,10 @@ pub use sql::{Sql, Tx};
 
 use notice::Notifier;
 use options::Target;
-use queue::{Message, Pool};
+use queue::{Message, Pool, Terms};
+
+/// Connections to PostgreSQL for [`Db::background`].
+const BACKGROUND_WRITERS: usize = 2;
 
 /// The two databases Switchboard runs on.
 #[derive(Copy, Clone, Debug, Eq, PartialEq)]
@@ -80,6 +83,7 @@ pub struct Db(Arc<Inner>);
 struct Inner {
     engine: Engine,
     writes: Pool,
+    background: Pool,
     reads: Pool,
     reports: Pool,
     notifier: Notifier,
@@ -109,8 +113,14 @@ impl Db {
         sqlite::prepare(path)?;
         let notifier = Notifier::new();
         let writer = sqlite::Writer::new(path, notifier.clone())?;
+        let (background, behind) = Pool::without_threads(options.queue);
         let pools = [
-            Pool::start("db-write", options.queue, [move |jobs: Receiver<Message>| writer.run(&jobs)])?,
+            Pool::start(
+                "db-write",
+                options.queue,
+                [move |jobs: Receiver<Message>| writer.run(&jobs, &behind)],
+            )?,
+            background,
             Pool::start("db-read", options.queue, sqlite::readers(path, options.readers)?)?,
             Pool::start("db-report", options.queue, sqlite::readers(path, options.reporters)?)?,
         ];
@@ -129,6 +139,7 @@ impl Db {
         };
         let pools = [
             pool("db-write", options.writers, options.budget, ByIndex)?,
+            pool("db-background", BACKGROUND_WRITERS, options.budget, ByIndex)?,
             pool("db-read", options.readers, options.budget, ByIndex)?,
             pool("db-report", options.reporters, options.report_budget, AsPlanned)?,
         ];
@@ -137,11 +148,12 @@ impl Db {
         Ok(db)
     }
 
-    fn with(engine: Engine, pools: [Pool; 3], notifier: Notifier, options: &Options) -> Db {
-        let [writes, reads, reports] = pools;
+    fn with(engine: Engine, pools: [Pool; 4], notifier: Notifier, options: &Options) -> Db {
+        let [writes, background, reads, reports] = pools;
         Db(Arc::new(Inner {
             engine,
             writes,
+            background,
             reads,
             reports,
             notifier,
@@ -178,6 +190,19 @@ impl Db {
         self.submit(Lane::Read, self.0.budget, work).await
     }
 
+    /// Like [`Self::read`], for a closure that runs one statement: PostgreSQL is asked once rather than three times, as
+    /// nothing has to begin and end. A second statement is refused.
+    pub async fn read_one<T, E>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.submit_on(Lane::Read, Terms { budget: self.0.budget, one_statement: true }, work).await
+    }
+
     /// Like [`Self::read`], on threads and with a time budget of its own: analytics and exports.
     pub async fn report<T, E>(
         &self,
@@ -203,6 +228,19 @@ impl Db {
         self.submit(Lane::Bulk, self.0.report_budget, work).await
     }
 
+    /// Like [`Self::write`], for what no call has to wait for: outgoing webhooks. On SQLite it is written when nothing
+    /// else waits to be, or has waited for long enough; on PostgreSQL on connections of its own.
+    pub async fn background<T, E>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        self.submit(Lane::Background, self.0.budget, work).await
+    }
+
     /// Like [`Self::bulk`], for as long as it takes: migrations.
     pub(in crate::db) async fn unlimited<T, E>(
         &self,
@@ -225,16 +263,30 @@ impl Db {
         T: Send + 'static,
         E: From<Error> + Send + 'static,
     {
+        self.submit_on(lane, Terms { budget, one_statement: false }, work).await
+    }
+
+    async fn submit_on<T, E>(
+        &self,
+        lane: Lane,
+        terms: Terms,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
         if !self.0.open.load(Relaxed) {
             return Err(Error::Busy.into());
         }
-        self.pool(lane).submit(lane, budget, &self.0.observer, work).await
+        self.pool(lane).submit(lane, terms, &self.0.observer, work).await
     }
 
     fn pool(&self, lane: Lane) -> &Pool {
         match (lane, self.0.engine) {
             (Lane::Write, _) | (Lane::Bulk, Engine::Sqlite) => &self.0.writes,
             (Lane::Read, _) => &self.0.reads,
+            (Lane::Background, _) => &self.0.background,
             (Lane::Report, _) | (Lane::Bulk, Engine::Postgres) => &self.0.reports,
         }
     }
@@ -266,6 +318,12 @@ impl Db {
         self.0.notifier.commits()
     }
 
+    /// Changes whenever this process has committed something that changes who may do what; other processes' commits do
+    /// not show in it.
+    pub fn access_version(&self) -> u64 {
+        self.0.notifier.access_version()
+    }
+
     /// Refuses new work, finishes what is queued, leaves a complete file (SQLite) and ends the threads.
     pub async fn close(&self) {
         let inner = self.0.clone();
@@ -274,6 +332,7 @@ impl Db {
             // Readers first, so that no snapshot keeps the log from being moved into the file.
             inner.reads.stop();
             inner.reports.stop();
+            inner.background.stop();
             inner.writes.stop();
             inner.notifier.end();
         });

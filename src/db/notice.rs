@@ -1,6 +1,7 @@
 //! Wake-ups between transactions and processes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio::sync::watch;
@@ -67,11 +68,16 @@ impl Commits {
 pub(super) struct Notifier {
     notices: broadcast::Sender<Option<Notice>>,
     commits: watch::Sender<()>,
+    access: Arc<AtomicU64>,
 }
 
 impl Notifier {
     pub(super) fn new() -> Notifier {
-        Notifier { notices: broadcast::Sender::new(256), commits: watch::Sender::new(()) }
+        Notifier {
+            notices: broadcast::Sender::new(256),
+            commits: watch::Sender::new(()),
+            access: Arc::default(),
+        }
     }
 
     pub(super) fn subscribe(&self) -> Notices {
@@ -85,6 +91,16 @@ impl Notifier {
     /// Something was committed to the outbox. Every call does that: it costs next to nothing.
     pub(super) fn committed_change(&self) {
         self.commits.send_replace(());
+    }
+
+    /// Who may do what has changed. To be told before whoever changed it gets the answer.
+    pub(super) fn access_changed(&self) {
+        self.access.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Another number after each [`Self::access_changed`].
+    pub(super) fn access_version(&self) -> u64 {
+        self.access.load(Ordering::SeqCst)
     }
 
     /// Nobody listening is no failure.

@@ -17,6 +17,8 @@ pub enum Lane {
     Report,
     /// [`super::Db::bulk`].
     Bulk,
+    /// [`super::Db::background`].
+    Background,
 }
 
 impl Lane {
@@ -27,7 +29,12 @@ impl Lane {
             Lane::Read => "read",
             Lane::Report => "report",
             Lane::Bulk => "bulk",
+            Lane::Background => "background",
         }
+    }
+
+    pub(super) const fn only_reads(self) -> bool {
+        matches!(self, Lane::Read | Lane::Report)
     }
 
     pub(super) const fn is_bulk(self) -> bool {

@@ -15,9 +15,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::PostgresError;
 use super::notice::{Notice, Notifier};
-use super::observe::Lane;
 use super::queue::{Job, Message, spawn};
-use super::sql::{Known, On};
+use super::sql::{Known, On, Session};
 use super::tls::{Tls, TlsMode};
 use super::{Error, Result, Tx};
 
@@ -148,23 +147,32 @@ impl Worker {
                 &mut self.refuse_until,
             )?),
         };
-        let (level, read_only) = match job.as_ref().map(|job| job.lane) {
-            Some(Lane::Read | Lane::Report) => (IsolationLevel::RepeatableRead, true),
-            _ => (IsolationLevel::ReadCommitted, false),
-        };
+        if job.as_ref().is_some_and(|job| job.terms.one_statement) {
+            let Some(job) = job.take() else { return Ok(()) };
+            let (connector, refuse_until) = (&self.connector, &mut self.refuse_until);
+            let mut again = || connect(connector, (self.statement_timeout, self.reads), refuse_until);
+            if !perform_alone(job, Session::Alone(client, &mut again), &mut self.known) {
+                self.check_connection();
+            }
+            return Ok(());
+        }
+        let read_only = job.as_ref().is_some_and(|job| job.lane.only_reads());
+        let level = if read_only { IsolationLevel::RepeatableRead } else { IsolationLevel::ReadCommitted };
         let t = client.build_transaction().isolation_level(level).read_only(read_only).start()?;
         let Some(job) = job.take() else { return Ok(()) };
         if !perform(job, t, &mut self.known, &self.notifier) {
-            self.known.clear();
-            if self
-                .client
-                .as_mut()
-                .is_none_or(|client| client.is_closed() || client.simple_query("").is_err())
-            {
-                self.lose_connection();
-            }
+            self.check_connection();
         }
         Ok(())
+    }
+
+    /// After something failed that a sound connection may have no part in.
+    fn check_connection(&mut self) {
+        self.known.clear();
+        let client = self.client.as_mut();
+        if client.is_none_or(|client| client.is_closed() || client.simple_query("").is_err()) {
+            self.lose_connection();
+        }
     }
 
     fn lose_connection(&mut self) {
@@ -190,13 +198,18 @@ fn connect(
 
 /// Runs the closure, ends the transaction and answers. Returns whether the connection is surely sound.
 fn perform(job: Job, t: postgres::Transaction<'_>, known: &mut Known, notifier: &Notifier) -> bool {
-    let budget = job.budget;
-    let mut tx = Tx::new(On::Postgres(t, known), budget);
+    let only_reads = job.lane.only_reads();
+    let mut tx = job.tx(On::Postgres(Session::Transaction(t), known));
     let Some(done) = job.run(&mut tx) else { return true };
     let announced = if done.keep { announce(&mut tx) } else { Ok(()) };
-    let noted_change = tx.noted_change;
+    let (noted_change, access_changed) = (tx.noted_change, tx.access_changed);
     let sound = !matches!(tx.failed, Some(Error::Busy | Error::Postgres(_)));
-    let On::Postgres(t, _) = tx.on else { return false };
+    let On::Postgres(Session::Transaction(t), _) = tx.on else { return false };
+    if only_reads {
+        // What was read was read, however the transaction ends.
+        (done.answer)(Ok(()));
+        return sound && t.rollback().is_ok();
+    }
     let ended = match announced {
         Ok(()) if done.keep => t.commit().map_err(Error::from),
         // A rollback that fails leaves as little behind as one that does not.
@@ -209,10 +222,23 @@ fn perform(job: Job, t: postgres::Transaction<'_>, known: &mut Known, notifier: 
     };
     let sound = sound && ended.is_ok();
     let noted_change = noted_change && ended.is_ok();
+    // Also where nobody can tell whether it was committed.
+    if access_changed {
+        notifier.access_changed();
+    }
     (done.answer)(ended);
     if noted_change {
         notifier.committed_change();
     }
+    sound
+}
+
+/// Runs a closure of one statement, which is a transaction of its own. Returns whether the connection is surely sound.
+fn perform_alone<'c>(job: Job, session: Session<'c>, known: &'c mut Known) -> bool {
+    let mut tx = job.tx(On::Postgres(session, known));
+    let Some(done) = job.run(&mut tx) else { return true };
+    let sound = !matches!(tx.failed, Some(Error::Busy | Error::Postgres(_)));
+    (done.answer)(Ok(()));
     sound
 }
 

@@ -10,14 +10,24 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use tokio::sync::oneshot;
 
 use super::observe::{Lane, Observation, Observer, Outcome};
+use super::sql::On;
 use super::{Error, Result, Tx};
 
 type Work = dyn FnOnce(&mut Tx<'_>) -> Option<Done> + Send;
 
+/// What a closure is given.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Terms {
+    /// How long it may take.
+    pub(super) budget: Duration,
+    /// It runs one statement, which needs no transaction around it.
+    pub(super) one_statement: bool,
+}
+
 /// A closure on its way.
 pub(super) struct Job {
     pub(super) lane: Lane,
-    pub(super) budget: Duration,
+    pub(super) terms: Terms,
     work: Box<Work>,
 }
 
@@ -25,6 +35,12 @@ impl Job {
     /// Runs the closure; none when nobody waits for it any more.
     pub(super) fn run(self, tx: &mut Tx<'_>) -> Option<Done> {
         (self.work)(tx)
+    }
+
+    /// What the closure is handed.
+    pub(super) fn tx<'c>(&self, on: On<'c>) -> Tx<'c> {
+        let Terms { budget, one_statement } = self.terms;
+        if one_statement { Tx::for_one(on, budget) } else { Tx::new(on, budget) }
     }
 }
 
@@ -67,6 +83,12 @@ impl Pool {
         Ok(Pool { queue, threads: Mutex::new(threads) })
     }
 
+    /// A queue that another pool's thread looks after.
+    pub(super) fn without_threads(capacity: usize) -> (Pool, Receiver<Message>) {
+        let (queue, jobs) = bounded(capacity);
+        (Pool { queue, threads: Mutex::default() }, jobs)
+    }
+
     /// Finishes what is queued and ends the threads. A second call finds nothing to do.
     pub(super) fn stop(&self) {
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
@@ -87,7 +109,7 @@ impl Pool {
     pub(super) async fn submit<T, E>(
         &self,
         lane: Lane,
-        budget: Duration,
+        terms: Terms,
         observe: &Observer,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
@@ -119,7 +141,7 @@ impl Pool {
                 }),
             })
         };
-        let job = Job { lane, budget, work: Box::new(work) };
+        let job = Job { lane, terms, work: Box::new(work) };
         let refused = self.queue.try_send(Message::Work(job)).is_err();
         let result = if refused { None } else { answered.await.ok() };
         match result {

@@ -6,13 +6,15 @@
 
 use std::collections::BTreeSet;
 
+use serde::Serialize;
+
 use crate::clock::Timestamp;
 use crate::ids::{DeliveryId, EndpointId, EventId};
 
 use super::changes::{self, Position};
 use super::deliveries::{Attempt, Event, Status, insert_event};
 use super::endpoints::{self, Secrets};
-use super::{Engine, Result, Sql, Tx};
+use super::{Engine, Json, Result, Sql, Tx};
 
 /// The relay's name in `positions`.
 pub const RELAY: &str = "webhooks";
@@ -174,11 +176,14 @@ pub fn claim(
     })?;
     due.retain(|one| !by.except.contains(&one.id));
     due.truncate(limit);
-    for one in &due {
-        tx.execute(
-            "update deliveries set due_at = $1, holder = $2 where id = $3",
-            &[&by.until, &by.holder, &one.id],
-        )?;
+    if !due.is_empty() {
+        let sql = Sql {
+            sqlite: "update deliveries set due_at = $1, holder = $2 where id in (select value from json_each($3))",
+            postgres: "update deliveries set due_at = $1, holder = $2
+                       where id in (select json_array_elements_text(cast(cast($3 as text) as json)))",
+        };
+        let ids: Vec<_> = due.iter().map(|one| &one.id).collect();
+        tx.execute(sql, &[&by.until, &by.holder, &Json(&ids)])?;
     }
     Ok(due)
 }
@@ -205,70 +210,155 @@ pub enum Fate {
     Cancelled,
 }
 
-/// Notes what came of a claimed delivery; the next of its line is due then, if it is over. False, and nothing is done,
-/// when its claim ran out and somebody else has it. The endpoint is to be read locked before, where it is given up on.
-pub fn finish(
-    tx: &mut Tx<'_>,
-    claimed: &Claimed,
-    holder: &str,
-    (tried, fate): (Option<&Attempt>, &Fate),
-    now: Timestamp,
-) -> Result<bool> {
-    hold(tx, &[&claimed.order_key])?;
-    let (status, due_at) = match fate {
-        Fate::Arrived => (Status::Delivered, None),
-        Fate::Again(at) => (Status::Pending, Some(*at)),
-        Fate::GivenUp(_) => (Status::Failed, None),
-        Fate::Cancelled => (Status::Cancelled, None),
-    };
-    let done = tx.execute(
-        "update deliveries set status = $1, due_at = $2, holder = null, attempts = coalesce($3, attempts),
-             first_tried_at = coalesce(first_tried_at, $4), last_tried_at = coalesce($4, last_tried_at),
-             response_status = $5, error = $6, delivered_at = $7
-         where id = $8 and holder = $9",
-        &[
-            &status.as_str(),
-            &due_at,
-            &tried.map(|tried| tried.attempt),
-            &tried.map(|tried| tried.at),
-            &tried.and_then(|tried| tried.response_status),
-            &tried.and_then(|tried| tried.error.as_deref()),
-            &(status == Status::Delivered).then_some(now),
-            &claimed.id,
-            &holder,
-        ],
-    )?;
-    if done == 0 {
-        return Ok(false);
-    }
-    if let Some(tried) = tried {
-        insert_attempt(tx, &claimed.id, tried)?;
-    }
-    if status != Status::Pending {
-        tx.execute(
-            "update deliveries set due_at = $1 where due_at is null and id =
-                 (select min(id) from deliveries where endpoint_id = $2 and order_key = $3 and status = 'pending')",
-            &[&now, &claimed.endpoint, &claimed.order_key],
-        )?;
-    }
-    Ok(true)
+/// What came of one try of a claimed delivery.
+#[derive(Copy, Clone, Debug)]
+pub struct Finished<'f> {
+    /// The delivery.
+    pub claimed: &'f Claimed,
+    /// Who claimed it.
+    pub holder: &'f str,
+    /// The try; none where there was nothing to send.
+    pub tried: Option<&'f Attempt>,
+    /// What it comes to.
+    pub fate: &'f Fate,
 }
 
-fn insert_attempt(tx: &mut Tx<'_>, of: &DeliveryId, tried: &Attempt) -> Result<()> {
-    tx.execute(
-        "insert into delivery_attempts (delivery_id, attempt, at, response_status, error, response, took_ms)
-         values ($1, $2, $3, $4, $5, $6, $7)",
-        &[
-            of,
-            &tried.attempt,
-            &tried.at,
-            &tried.response_status,
-            &tried.error,
-            &tried.response,
-            &tried.took_ms,
-        ],
-    )?;
-    Ok(())
+/// What is written of a delivery that was tried.
+#[derive(Serialize)]
+struct Outcome<'f> {
+    id: &'f DeliveryId,
+    holder: &'f str,
+    status: &'static str,
+    due_at: Option<i64>,
+    attempt: Option<i64>,
+    at: Option<i64>,
+    response_status: Option<i64>,
+    error: Option<&'f str>,
+    response: Option<&'f str>,
+    took_ms: Option<i64>,
+    delivered_at: Option<i64>,
+}
+
+impl Outcome<'_> {
+    fn of<'f>(one: &Finished<'f>, now: Timestamp) -> Outcome<'f> {
+        let (status, due_at) = match one.fate {
+            Fate::Arrived => (Status::Delivered, None),
+            Fate::Again(at) => (Status::Pending, Some(at.micros())),
+            Fate::GivenUp(_) => (Status::Failed, None),
+            Fate::Cancelled => (Status::Cancelled, None),
+        };
+        Outcome {
+            id: &one.claimed.id,
+            holder: one.holder,
+            status: status.as_str(),
+            due_at,
+            attempt: one.tried.map(|tried| tried.attempt),
+            at: one.tried.map(|tried| tried.at.micros()),
+            response_status: one.tried.and_then(|tried| tried.response_status),
+            error: one.tried.and_then(|tried| tried.error.as_deref()),
+            response: one.tried.and_then(|tried| tried.response.as_deref()),
+            took_ms: one.tried.map(|tried| tried.took_ms),
+            delivered_at: (status == Status::Delivered).then_some(now.micros()),
+        }
+    }
+}
+
+/// The rows of a JSON list of [`Outcome`]s.
+macro_rules! outcomes {
+    (sqlite, $list:literal) => {
+        concat!(
+            "(select value ->> 'id' as id, value ->> 'holder' as holder, value ->> 'status' as status,
+                  value ->> 'due_at' as due_at, value ->> 'attempt' as attempt, value ->> 'at' as at,
+                  value ->> 'response_status' as response_status, value ->> 'error' as error,
+                  value ->> 'response' as response, value ->> 'took_ms' as took_ms,
+                  value ->> 'delivered_at' as delivered_at
+              from json_each(",
+            $list,
+            ")) as one"
+        )
+    };
+    (postgres, $list:literal) => {
+        concat!(
+            "jsonb_to_recordset(cast(cast(",
+            $list,
+            " as text) as jsonb)) as one (id text, holder text, status text, due_at bigint, attempt bigint, at bigint,
+                 response_status bigint, error text, response text, took_ms bigint, delivered_at bigint)"
+        )
+    };
+}
+
+/// Those whose claim has run out are somebody else's now, and left alone.
+macro_rules! finish {
+    ($engine:ident) => {
+        concat!(
+            "update deliveries set status = one.status, due_at = one.due_at, holder = null,
+                 attempts = coalesce(one.attempt, attempts), first_tried_at = coalesce(first_tried_at, one.at),
+                 last_tried_at = coalesce(one.at, last_tried_at), response_status = one.response_status,
+                 error = one.error, delivered_at = one.delivered_at
+             from ",
+            outcomes!($engine, "$1"),
+            " where deliveries.id = one.id and deliveries.holder = one.holder returning deliveries.id"
+        )
+    };
+}
+
+macro_rules! insert_attempts {
+    ($engine:ident) => {
+        concat!(
+            "insert into delivery_attempts (delivery_id, attempt, at, response_status, error, response, took_ms)
+             select one.id, one.attempt, one.at, one.response_status, one.error, one.response, one.took_ms
+             from ",
+            outcomes!($engine, "$1"),
+            " where one.attempt is not null"
+        )
+    };
+}
+
+/// The oldest of each of these lines is due.
+macro_rules! next_in_line {
+    ($lines:literal) => {
+        concat!(
+            "update deliveries set due_at = $1 where due_at is null and id in
+                 (select (select min(pending.id) from deliveries as pending where pending.endpoint_id = line.endpoint
+                      and pending.order_key = line.order_key and pending.status = 'pending')
+                  from ",
+            $lines,
+            ")"
+        )
+    };
+}
+
+/// Notes what came of claimed deliveries; of each line whose first is over the next is due then. How many those were
+/// whose claim had not run out: nothing is done about the others, which somebody else has. An endpoint that is given up
+/// on is to be read locked before.
+pub fn finish(tx: &mut Tx<'_>, finished: &[Finished<'_>], now: Timestamp) -> Result<usize> {
+    let keys: BTreeSet<&str> = finished.iter().map(|one| one.claimed.order_key.as_str()).collect();
+    hold(tx, &keys.into_iter().collect::<Vec<_>>())?;
+    let outcomes: Vec<_> = finished.iter().map(|one| Outcome::of(one, now)).collect();
+    let sql = Sql { sqlite: finish!(sqlite), postgres: finish!(postgres) };
+    let ours = tx.all(sql, &[&Json(&outcomes)], |row| row.get::<DeliveryId>("id"))?;
+    let ours: BTreeSet<&str> = ours.iter().map(|id| id.as_str()).collect();
+    let noted: Vec<_> = outcomes.iter().filter(|one| ours.contains(one.id.as_str())).collect();
+    if noted.iter().any(|one| one.attempt.is_some()) {
+        let sql = Sql { sqlite: insert_attempts!(sqlite), postgres: insert_attempts!(postgres) };
+        tx.execute(sql, &[&Json(&noted)])?;
+    }
+    let over = finished.iter().filter(|one| !matches!(one.fate, Fate::Again(_)));
+    let over = over.filter(|one| ours.contains(one.claimed.id.as_str()));
+    let lines: Vec<_> = over.map(|one| (&one.claimed.endpoint, &one.claimed.order_key)).collect();
+    if !lines.is_empty() {
+        let sql = Sql {
+            sqlite: next_in_line!(
+                "(select value ->> 0 as endpoint, value ->> 1 as order_key from json_each($2)) as line"
+            ),
+            postgres: next_in_line!(
+                "(select value ->> 0 as endpoint, value ->> 1 as order_key
+                  from json_array_elements(cast(cast($2 as text) as json)) as each (value)) as line"
+            ),
+        };
+        tx.execute(sql, &[&now, &Json(&lines)])?;
+    }
+    Ok(noted.len())
 }
 
 /// How many deliveries are yet to arrive at endpoints that are told of anything; not counted beyond `most`.

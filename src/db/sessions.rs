@@ -4,7 +4,7 @@
 use crate::clock::Timestamp;
 use crate::ids::{SessionId, UserId};
 
-use super::{Result, Tx};
+use super::{Result, Tx, access};
 
 /// What is known of a refresh token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,7 @@ pub fn renew(tx: &mut Tx<'_>, id: &SessionId, until: Timestamp) -> Result<bool> 
 
 /// Ends a session. False if it has ended before.
 pub fn end(tx: &mut Tx<'_>, id: &SessionId, reason: &str, now: Timestamp) -> Result<bool> {
+    access::changed(tx);
     let ended = tx.execute(
         "update sessions set ended_at = $1, end_reason = $2 where id = $3 and ended_at is null",
         &[&now, &reason, id],
@@ -55,6 +56,7 @@ pub fn end_all(
     reason: &str,
     now: Timestamp,
 ) -> Result<u64> {
+    access::changed(tx);
     tx.execute(
         "update sessions set ended_at = $1, end_reason = $2
          where user_id = $3 and ended_at is null and (cast($4 as text) is null or id <> $4)",

@@ -38,12 +38,67 @@ pub struct Tx<'c> {
     pub(super) topics: Vec<String>,
     /// A change was noted in the outbox: who follows it is woken once this is committed.
     pub(super) noted_change: bool,
+    /// Who may do what has changed: what was found out about that before is not to be relied upon any more.
+    pub(super) access_changed: bool,
     until: Option<Instant>,
+    /// How many statements it may run; none: as many as it likes.
+    left: Option<u8>,
 }
 
 pub(super) enum On<'c> {
     Sqlite(&'c Connection),
-    Postgres(postgres::Transaction<'c>, &'c mut Known),
+    Postgres(Session<'c>, &'c mut Known),
+}
+
+/// A connection to PostgreSQL: in a transaction, or without one for a single statement that reads.
+pub(super) enum Session<'c> {
+    Transaction(postgres::Transaction<'c>),
+    /// With what makes another connection when this one turns out to be lost.
+    Alone(&'c mut postgres::Client, &'c mut dyn FnMut() -> Result<postgres::Client>),
+}
+
+type PostgresArgs<'a> = [&'a (dyn postgres::types::ToSql + Sync)];
+
+impl Session<'_> {
+    fn prepare(&mut self, sql: &str) -> Result<postgres::Statement, postgres::Error> {
+        match self {
+            Session::Transaction(t) => t.prepare(sql),
+            Session::Alone(c, _) => c.prepare(sql),
+        }
+    }
+
+    fn execute(
+        &mut self,
+        sql: &postgres::Statement,
+        args: &PostgresArgs<'_>,
+    ) -> Result<u64, postgres::Error> {
+        match self {
+            Session::Transaction(t) => t.execute(sql, args),
+            Session::Alone(c, _) => c.execute(sql, args),
+        }
+    }
+
+    fn query(
+        &mut self,
+        sql: &postgres::Statement,
+        args: &PostgresArgs<'_>,
+    ) -> Result<Vec<postgres::Row>, postgres::Error> {
+        match self {
+            Session::Transaction(t) => t.query(sql, args),
+            Session::Alone(c, _) => c.query(sql, args),
+        }
+    }
+
+    /// Connects again if that is why a statement failed which can be repeated; whether it did.
+    fn reconnect(&mut self) -> Result<bool> {
+        match self {
+            Session::Alone(client, connect) if client.is_closed() => {
+                **client = connect()?;
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
 }
 
 /// Statements prepared on a connection to PostgreSQL.
@@ -67,6 +122,11 @@ pub(super) fn out_of_time() -> bool {
 }
 
 impl<'c> Tx<'c> {
+    /// One that may run a single statement.
+    pub(super) fn for_one(on: On<'c>, budget: Duration) -> Self {
+        Tx { left: Some(1), ..Tx::new(on, budget) }
+    }
+
     pub(super) fn new(on: On<'c>, budget: Duration) -> Self {
         // A budget too long to add is none.
         Tx {
@@ -74,6 +134,8 @@ impl<'c> Tx<'c> {
             failed: None,
             topics: Vec::new(),
             noted_change: false,
+            access_changed: false,
+            left: None,
             until: Instant::now().checked_add(budget),
         }
     }
@@ -91,9 +153,9 @@ impl<'c> Tx<'c> {
         let (sql, until) = (sql.into(), self.until);
         self.run(sql, |on| match on {
             On::Sqlite(c) => Ok(prepared_sqlite(c, sql, until)?.execute(lite(args))? as u64),
-            On::Postgres(t, known) => {
-                let statement = prepared_postgres(t, known, sql)?;
-                Ok(t.execute(&statement, &pg(args))?)
+            On::Postgres(session, known) => {
+                let statement = prepared_postgres(session, known, sql)?;
+                Ok(session.execute(&statement, &pg(args))?)
             }
         })
     }
@@ -112,9 +174,8 @@ impl<'c> Tx<'c> {
                 let columns = Columns::of_sqlite(&statement);
                 statement.query_and_then(lite(args), |r| row(&Row::of_sqlite(r, &columns)))?.collect()
             }
-            On::Postgres(t, known) => {
-                let statement = prepared_postgres(t, known, sql)?;
-                let rows = t.query(&statement, &pg(args))?;
+            On::Postgres(session, known) => {
+                let (statement, rows) = query_postgres(session, known, sql, &pg(args))?;
                 let columns = Columns::of_postgres(&statement);
                 rows.iter().map(|r| row(&Row::of_postgres(r, &columns))).collect()
             }
@@ -136,9 +197,8 @@ impl<'c> Tx<'c> {
                 let mut rows = statement.query(lite(args))?;
                 rows.next()?.map(|r| row(&Row::of_sqlite(r, &columns))).transpose()
             }
-            On::Postgres(t, known) => {
-                let statement = prepared_postgres(t, known, sql)?;
-                let rows = t.query(&statement, &pg(args))?;
+            On::Postgres(session, known) => {
+                let (statement, rows) = query_postgres(session, known, sql, &pg(args))?;
                 let columns = Columns::of_postgres(&statement);
                 rows.first().map(|r| row(&Row::of_postgres(r, &columns))).transpose()
             }
@@ -163,8 +223,9 @@ impl<'c> Tx<'c> {
                 }
                 Ok(())
             }
-            On::Postgres(t, known) => {
-                let statement = prepared_postgres(t, known, sql)?;
+            On::Postgres(session, known) => {
+                let statement = prepared_postgres(session, known, sql)?;
+                let Session::Transaction(t) = session else { return Err(alone()) };
                 let (portal, columns) = (t.bind(&statement, &pg(args))?, Columns::of_postgres(&statement));
                 loop {
                     let rows = t.query_portal(&portal, PORTION)?;
@@ -191,7 +252,8 @@ impl<'c> Tx<'c> {
     pub(super) fn script(&mut self, sql: &str) -> Result<()> {
         self.run(Sql::from(""), |on| match on {
             On::Sqlite(c) => Ok(c.execute_batch(sql)?),
-            On::Postgres(t, _) => Ok(t.batch_execute(sql)?),
+            On::Postgres(Session::Transaction(t), _) => Ok(t.batch_execute(sql)?),
+            On::Postgres(Session::Alone(..), _) => Err(alone()),
         })
     }
 
@@ -203,6 +265,9 @@ impl<'c> Tx<'c> {
         );
         if let Some(e) = &self.failed {
             return Err(e.clone());
+        }
+        if let Some(left) = &mut self.left {
+            *left = left.checked_sub(1).ok_or_else(alone)?;
         }
         let late = self.until.is_some_and(|until| Instant::now() > until);
         let done = if late { Err(Error::TooSlow) } else { statement(&mut self.on) };
@@ -221,17 +286,37 @@ fn prepared_sqlite(c: &Connection, sql: Sql, until: Option<Instant>) -> Result<C
     Ok(statement)
 }
 
-fn prepared_postgres(
-    t: &mut postgres::Transaction<'_>,
-    known: &mut Known,
-    sql: Sql,
-) -> Result<postgres::Statement> {
+fn alone() -> Error {
+    Error::Unexpected("read_one runs one statement, and takes its rows at once".into())
+}
+
+fn prepared_postgres(session: &mut Session<'_>, known: &mut Known, sql: Sql) -> Result<postgres::Statement> {
     if let Some(statement) = known.get(sql.postgres) {
         return Ok(statement.clone());
     }
-    let statement = t.prepare(sql.postgres)?;
+    let statement = session.prepare(sql.postgres)?;
     known.insert(sql.postgres, statement.clone());
     Ok(statement)
+}
+
+fn query_postgres(
+    session: &mut Session<'_>,
+    known: &mut Known,
+    sql: Sql,
+    args: &PostgresArgs<'_>,
+) -> Result<(postgres::Statement, Vec<postgres::Row>)> {
+    let once = |session: &mut Session<'_>, known: &mut Known| -> Result<_> {
+        let statement = prepared_postgres(session, known, sql)?;
+        Ok((session.query(&statement, args)?, statement))
+    };
+    let (rows, statement) = match once(session, known) {
+        Err(_) if session.reconnect()? => {
+            known.clear();
+            once(session, known)?
+        }
+        done => done?,
+    };
+    Ok((statement, rows))
 }
 
 fn lite<'a>(args: &'a [&'a dyn Bind]) -> impl rusqlite::Params + 'a {

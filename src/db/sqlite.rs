@@ -11,15 +11,16 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select_biased};
 use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::notice::{Notice, Notifier};
+use super::observe::Lane;
 use super::queue::{Answer, Job, Message, spawn};
 use super::sql::{On, out_of_time};
-use super::{Error, Result, Tx};
+use super::{Error, Result};
 
 /// "SWBD": says that a file is ours.
 const APPLICATION_ID: i32 = i32::from_be_bytes(*b"SWBD");
@@ -30,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// A commit closes at either.
 const BATCH: usize = 256;
 const BATCH_TIME: Duration = Duration::from_millis(20);
+/// What is behind the calls is taken first when none of it was for so long.
+const PATIENCE_BEHIND: Duration = Duration::from_millis(50);
 /// How often an idle writer looks whether another process has committed.
 const LOOK: Duration = Duration::from_millis(250);
 /// Between two checkpoints.
@@ -155,14 +158,13 @@ pub(super) fn read(c: &Connection, jobs: &Receiver<Message>) {
             tracing::error!(error = %e, "cannot begin to read");
             continue;
         }
-        let budget = job.budget;
-        let done = job.run(&mut Tx::new(On::Sqlite(c), budget));
-        let ended = exec(c, "commit");
-        if !c.is_autocommit() {
-            let _ = c.execute_batch("rollback");
+        let mut tx = job.tx(On::Sqlite(c));
+        // What was read was read, however the transaction ends.
+        if let Some(done) = job.run(&mut tx) {
+            (done.answer)(Ok(()));
         }
-        if let Some(done) = done {
-            (done.answer)(ended);
+        if exec(c, "commit").is_err() || !c.is_autocommit() {
+            let _ = c.execute_batch("rollback");
         }
     }
 }
@@ -182,12 +184,13 @@ impl Writer {
         Ok(Writer { c, notifier, checkpointer: Checkpointer::start(path)?, version })
     }
 
-    pub(super) fn run(mut self, jobs: &Receiver<Message>) {
+    pub(super) fn run(mut self, jobs: &Receiver<Message>, behind: &Receiver<Message>) {
+        let mut queues = Queues { jobs, behind, served_behind: Instant::now() };
         let mut next = None;
         loop {
             let message = match next.take() {
                 Some(message) => message,
-                None => match jobs.recv_timeout(LOOK) {
+                None => match queues.first() {
                     Ok(message) => message,
                     Err(RecvTimeoutError::Timeout) => {
                         self.look_around();
@@ -198,7 +201,10 @@ impl Writer {
             };
             let Message::Work(job) = message else { break };
             self.look_around();
-            next = self.commit_together(job, jobs);
+            next = self.commit_together(job, &mut queues);
+        }
+        while let Ok(Message::Work(job)) = behind.try_recv() {
+            self.commit_together(job, &mut queues);
         }
         self.checkpointer.stop();
         // Leaves a file that is complete without its log.
@@ -217,16 +223,18 @@ impl Writer {
 
     /// Runs the closure and those that wait behind it, each in its own savepoint, commits once and answers.
     /// Returns a message it took and could not serve.
-    fn commit_together(&mut self, first: Job, jobs: &Receiver<Message>) -> Option<Message> {
-        let mut batch =
-            Batch { c: &self.c, answers: Vec::new(), topics: Vec::new(), noted_change: false, next: None };
-        let committed = batch.run(first, jobs);
-        let Batch { answers, topics, noted_change, next, .. } = batch;
+    fn commit_together(&mut self, first: Job, queues: &mut Queues<'_>) -> Option<Message> {
+        let mut batch = Batch::new(&self.c);
+        let committed = batch.run(first, queues);
+        let Batch { answers, topics, noted_change, access_changed, next, .. } = batch;
         if let Err(e) = &committed {
             tracing::warn!(error = %e, undone = answers.len(), "SQLite did not commit");
             if !self.c.is_autocommit() {
                 let _ = self.c.execute_batch("rollback");
             }
+        }
+        if access_changed {
+            self.notifier.access_changed();
         }
         for answer in answers {
             answer(committed.clone());
@@ -242,32 +250,72 @@ impl Writer {
     }
 }
 
+/// What waits for the writer: first what calls wait for, then what is behind them.
+struct Queues<'q> {
+    jobs: &'q Receiver<Message>,
+    behind: &'q Receiver<Message>,
+    served_behind: Instant,
+}
+
+impl Queues<'_> {
+    /// What a batch begins with, once there is something.
+    fn first(&mut self) -> Result<Message, RecvTimeoutError> {
+        if self.served_behind.elapsed() >= PATIENCE_BEHIND {
+            self.served_behind = Instant::now();
+            if let Ok(message) = self.behind.try_recv() {
+                return Ok(message);
+            }
+        }
+        select_biased! {
+            recv(self.jobs) -> message => message.map_err(|_| RecvTimeoutError::Disconnected),
+            recv(self.behind) -> message => {
+                self.served_behind = Instant::now();
+                message.map_err(|_| RecvTimeoutError::Disconnected)
+            }
+            default(LOOK) => Err(RecvTimeoutError::Timeout),
+        }
+    }
+
+    /// What a batch goes on with: calls are committed before anything is taken from behind them.
+    fn more(&mut self, has_calls: bool) -> Option<Message> {
+        let more = self.jobs.try_recv();
+        if has_calls { more.ok() } else { more.or_else(|_| self.behind.try_recv()).ok() }
+    }
+}
+
 struct Batch<'c> {
     c: &'c Connection,
     answers: Vec<Answer>,
     topics: Vec<String>,
     noted_change: bool,
+    access_changed: bool,
     next: Option<Message>,
 }
 
-impl Batch<'_> {
-    fn run(&mut self, first: Job, jobs: &Receiver<Message>) -> Result<()> {
+impl<'c> Batch<'c> {
+    fn new(c: &'c Connection) -> Batch<'c> {
+        let (answers, topics) = (Vec::new(), Vec::new());
+        Batch { c, answers, topics, noted_change: false, access_changed: false, next: None }
+    }
+
+    fn run(&mut self, first: Job, queues: &mut Queues<'_>) -> Result<()> {
         let opened = Instant::now();
         exec(self.c, "begin immediate")?;
-        let mut job = first;
+        let (mut job, mut has_calls) = (first, false);
         loop {
             let alone = job.lane.is_bulk();
+            has_calls |= job.lane != Lane::Background;
             self.one(job)?;
             if alone || self.answers.len() >= BATCH || opened.elapsed() >= BATCH_TIME {
                 break;
             }
-            job = match jobs.try_recv() {
-                Ok(Message::Work(job)) if !job.lane.is_bulk() => job,
-                Ok(message) => {
+            job = match queues.more(has_calls) {
+                Some(Message::Work(job)) if !job.lane.is_bulk() => job,
+                Some(message) => {
                     self.next = Some(message);
                     break;
                 }
-                Err(_) => break,
+                None => break,
             };
         }
         // Returns after the log is on disk; only then do readers see it.
@@ -276,12 +324,13 @@ impl Batch<'_> {
 
     fn one(&mut self, job: Job) -> Result<()> {
         exec(self.c, "savepoint job")?;
-        let mut tx = Tx::new(On::Sqlite(self.c), job.budget);
+        let mut tx = job.tx(On::Sqlite(self.c));
         let done = job.run(&mut tx);
         let keep = done.as_ref().is_some_and(|done| done.keep);
         if keep {
             self.topics.append(&mut tx.topics);
             self.noted_change |= tx.noted_change;
+            self.access_changed |= tx.access_changed;
         }
         self.answers.extend(done.map(|done| done.answer));
         if self.c.is_autocommit() {

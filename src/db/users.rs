@@ -137,6 +137,7 @@ pub fn insert(tx: &mut Tx<'_>, user: &User, password_hash: &str, now: Timestamp)
 
 /// Overwrites what may change of somebody.
 pub fn update(tx: &mut Tx<'_>, user: &User, now: Timestamp) -> Result<()> {
+    access::changed(tx);
     tx.execute(
         "update users set email = $1, name = $2, role = $3, active = $4, updated_at = $5, revision = revision + 1
          where id = $6",
@@ -147,6 +148,7 @@ pub fn update(tx: &mut Tx<'_>, user: &User, now: Timestamp) -> Result<()> {
 
 /// Archives somebody; their address is free at once.
 pub fn archive(tx: &mut Tx<'_>, id: &UserId, now: Timestamp) -> Result<()> {
+    access::changed(tx);
     tx.execute(
         "update users set archived_at = $1, updated_at = $1, revision = revision + 1 where id = $2",
         &[&now, id],

@@ -6,18 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rand::seq::SliceRandom as _;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 
 use crate::app::App;
-use crate::audit::{self, Actor, Entry};
 use crate::clock::Timestamp;
 use crate::db::deliveries::Attempt;
-use crate::db::endpoints::{Endpoint, Status};
 use crate::db::sending::{self, Claim, Claimed, Fate};
-use crate::db::{self, Engine, endpoints};
-use crate::events;
+use crate::db::{self, Engine};
 use crate::ids::{DeliveryId, EndpointId};
 
+use super::note::{self, Noted};
 use super::schedule::{self, Failed};
 use super::send::{Sender, Tried};
 
@@ -31,9 +29,6 @@ const POLL: Duration = Duration::from_millis(500);
 /// How often what waits is counted, and how far.
 const COUNT_EVERY: Duration = Duration::from_secs(15);
 const COUNT_MOST: i64 = 100_000;
-/// How often, and how long apart, the outcome of a try is noted again while the database is busy.
-const NOTE_TRIES: u32 = 10;
-const NOTE_PAUSE: Duration = Duration::from_millis(300);
 
 /// Sends until the server stops. What is on the way then is finished. A server's `first` run takes up at once what the
 /// one before it left, where there is only one.
@@ -50,36 +45,10 @@ pub(super) async fn run(app: App, first: bool) {
             return tracing::error!(%error, "no webhook can be sent: the HTTP client does not start");
         }
     };
-    let workers = Workers { app: app.clone(), sender, on_the_way: Arc::default() };
-    let mut count_at = app.clock.now();
     while !app.stop().is_cancelled() {
-        let next = match workers.take_due().await {
-            Ok((0, next)) => next,
-            // There may be more.
-            Ok(_) => continue,
-            Err(error) => {
-                tracing::warn!(%error, "due webhooks could not be taken");
-                None
-            }
-        };
-        if app.clock.now() >= count_at {
-            count_at = app.clock.now().saturating_add(COUNT_EVERY);
-            workers.count().await;
-        }
-        let due = async {
-            match next {
-                Some(at) => app.clock.sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-        };
-        // A poll is no business of the ledger's clock, which a test may have stopped.
-        tokio::select! {
-            () = due => {}
-            () = app.until_webhooks_due() => {}
-            () = workers.on_the_way.freed.notified() => {}
-            () = tokio::time::sleep(POLL) => {}
-            () = app.stop().cancelled() => {}
-        }
+        let (noted, noting) = mpsc::channel(AT_ONCE);
+        app.spawn(note::run(app.clone(), noting));
+        Workers { app: app.clone(), sender: sender.clone(), noted, on_the_way: Arc::default() }.run().await;
     }
 }
 
@@ -87,6 +56,7 @@ pub(super) async fn run(app: App, first: bool) {
 struct Workers {
     app: App,
     sender: Arc<Sender>,
+    noted: mpsc::Sender<Noted>,
     on_the_way: Arc<OnTheWay>,
 }
 
@@ -123,7 +93,7 @@ impl OnTheWay {
 }
 
 /// Frees its place when the sending is over, however it ended.
-struct Place {
+pub(super) struct Place {
     on_the_way: Arc<OnTheWay>,
     id: DeliveryId,
 }
@@ -136,6 +106,41 @@ impl Drop for Place {
 }
 
 impl Workers {
+    /// Sends until the server stops, or nobody notes any more what comes of it.
+    async fn run(&self) {
+        let app = &self.app;
+        let mut count_at = app.clock.now();
+        while !app.stop().is_cancelled() && !self.noted.is_closed() {
+            let next = match self.take_due().await {
+                Ok((0, next)) => next,
+                // There may be more.
+                Ok(_) => continue,
+                Err(error) => {
+                    tracing::warn!(%error, "due webhooks could not be taken");
+                    None
+                }
+            };
+            if app.clock.now() >= count_at {
+                count_at = app.clock.now().saturating_add(COUNT_EVERY);
+                self.count().await;
+            }
+            let due = async {
+                match next {
+                    Some(at) => app.clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            // A poll is no business of the ledger's clock, which a test may have stopped.
+            tokio::select! {
+                () = due => {}
+                () = app.until_webhooks_due() => {}
+                () = self.on_the_way.freed.notified() => {}
+                () = tokio::time::sleep(POLL) => {}
+                () = app.stop().cancelled() => {}
+            }
+        }
+    }
+
     /// Begins to send what is due, as far as there is room; how many that are, and when the next is due.
     async fn take_due(&self) -> db::Result<(usize, Option<Timestamp>)> {
         let now = self.app.clock.now();
@@ -154,7 +159,7 @@ impl Workers {
         let until = now.saturating_add(self.app.outgoing.timeout + MARGIN);
         let except: BTreeSet<DeliveryId> = self.on_the_way.all().keys().cloned().collect();
         let by = holder.clone();
-        let claimed = self.app.db.write(move |tx| -> db::Result<_> {
+        let claimed = self.app.db.background(move |tx| -> db::Result<_> {
             let by = Claim { holder: &by, until, except: &except };
             let mut claimed = Vec::new();
             for (endpoint, share) in &shares {
@@ -169,15 +174,14 @@ impl Workers {
             let place = Place { on_the_way: self.on_the_way.clone(), id: one.id.clone() };
             let (workers, holder) = (self.clone(), holder.clone());
             self.app.spawn(async move {
-                workers.see_through(one, holder).await;
-                drop(place);
+                workers.see_through(one, holder, place).await;
             });
         }
         Ok((count, next))
     }
 
     /// One try of one delivery.
-    async fn see_through(&self, claimed: Claimed, holder: String) {
+    async fn see_through(&self, claimed: Claimed, holder: String, place: Place) {
         let (tried, fate) = match &claimed.body {
             None => (None, Fate::Cancelled),
             Some(body) => {
@@ -195,19 +199,9 @@ impl Workers {
             Fate::Cancelled => "cancelled",
         };
         self.app.metrics.webhook_sent(outcome);
-        let noted = Arc::new((claimed, holder, tried, fate));
-        for _ in 0..NOTE_TRIES {
-            let (noted, now) = (noted.clone(), self.app.clock.now());
-            match self.app.db.write(move |tx| note(tx, &noted, now)).await {
-                Ok(_) => return,
-                Err(error) if error.is_retryable() => tokio::time::sleep(NOTE_PAUSE).await,
-                Err(error) => {
-                    tracing::error!(%error, "what came of a webhook could not be noted");
-                    break;
-                }
-            }
+        if self.noted.send(Noted { claimed, holder, tried, fate, _place: place }).await.is_err() {
+            tracing::error!("a webhook will be sent again, as nobody notes what came of it");
         }
-        tracing::warn!(delivery = %noted.0.id, "a webhook will be sent again, as what came of it could not be noted");
     }
 
     fn fate(&self, claimed: &Claimed, tried: &Tried, began: Timestamp) -> Fate {
@@ -251,37 +245,4 @@ fn attempt(claimed: &Claimed, tried: Tried, (at, took): (Timestamp, Duration)) -
         response: tried.response,
         took_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
     }
-}
-
-/// Notes what came of a try. An endpoint that is given up on is locked before its delivery, as everywhere.
-fn note(
-    tx: &mut db::Tx<'_>,
-    (claimed, holder, tried, fate): &(Claimed, String, Option<Attempt>, Fate),
-    now: Timestamp,
-) -> db::Result<()> {
-    let given_up = match fate {
-        Fate::GivenUp(reason) => endpoints::locked(tx, None, &claimed.endpoint)?.zip(Some(reason)),
-        _ => None,
-    };
-    let ours = sending::finish(tx, claimed, holder, (tried.as_ref(), fate), now)?;
-    match given_up {
-        Some((endpoint, reason)) if ours && endpoint.status == Status::Enabled => {
-            give_up_on(tx, &endpoint, reason, now)
-        }
-        _ => Ok(()),
-    }
-}
-
-fn give_up_on(tx: &mut db::Tx<'_>, endpoint: &Endpoint, reason: &str, now: Timestamp) -> db::Result<()> {
-    let disabled = endpoints::disable(tx, endpoint, reason, now)?;
-    let entry = Entry {
-        action: events::ENDPOINT_DISABLED,
-        tenant: Some(&endpoint.tenant_id),
-        subject: ("webhook_endpoint", &endpoint.id),
-        before: serde_json::to_value(endpoint).ok(),
-        after: serde_json::to_value(&disabled).ok(),
-    };
-    audit::note(tx, &Actor::system(), entry, now)?;
-    tracing::warn!(endpoint = %endpoint.id, "a webhook endpoint is disabled: {reason}");
-    Ok(())
 }

@@ -4,6 +4,7 @@
 //! Signatures and payloads are those of Standard Webhooks (<https://www.standardwebhooks.com>).
 
 mod deliver;
+mod note;
 mod relay;
 mod schedule;
 mod send;
@@ -34,14 +35,40 @@ pub struct Settings {
     pub keep: Duration,
 }
 
-/// Starts the relay and the workers.
-pub fn start(app: &App) {
-    app.keep_running("relaying webhooks", |app| async move { relay::run(app).await });
-    let first = Arc::new(AtomicBool::new(true));
-    app.keep_running("sending webhooks", move |app| {
-        let first = first.swap(false, Ordering::AcqRel);
-        async move { deliver::run(app, first).await }
-    });
+/// Starts the relay and the workers, on a thread of their own that gives way to calls.
+///
+/// # Errors
+/// When the system has no thread, or no event queue, left.
+pub fn start(app: &App) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    {
+        let _on_it = runtime.enter();
+        app.keep_running("relaying webhooks", |app| async move { relay::run(app).await });
+        let first = Arc::new(AtomicBool::new(true));
+        app.keep_running("sending webhooks", move |app| {
+            let first = first.swap(false, Ordering::AcqRel);
+            async move { deliver::run(app, first).await }
+        });
+    }
+    let app = app.clone();
+    let thread = std::thread::Builder::new().name("webhooks".to_owned());
+    thread.spawn(move || {
+        give_way();
+        runtime.block_on(app.until_stopped());
+    })?;
+    Ok(())
+}
+
+/// Where there is not enough of the processor for both, this thread waits for those that calls are taken on.
+fn give_way() {
+    /// Of 19: about a tenth of what a thread of the usual priority gets.
+    #[cfg(target_os = "linux")]
+    const NICENESS: i32 = 10;
+    // Of the thread alone, on Linux; elsewhere it would be the whole process.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!(%error, "webhooks are sent at the same priority as calls are taken");
+    }
 }
 
 /// What is sent.

@@ -24,8 +24,8 @@ const LASTS: Duration = Duration::from_secs(10);
 const RENEW: Duration = Duration::from_secs(3);
 /// Changes read at once.
 const PAGE: i64 = 100;
-/// Deliveries made in one transaction, about: calls wait no longer for it than for each other.
-const AT_ONCE: usize = 200;
+/// Deliveries made in one transaction, about: on SQLite a call waits for one that has begun.
+const AT_ONCE: usize = 100;
 /// Commits that come this close together are read at once.
 const GATHER: Duration = Duration::from_millis(20);
 /// Other processes' commits are looked for this often.
@@ -83,7 +83,7 @@ impl Relay {
         }
         let (now, span) = (self.app.clock.now(), (place.kept, batch.reached));
         let told = batch.told;
-        if self.app.db.write(move |tx| sending::relay(tx, span, told, now)).await? {
+        if self.app.db.background(move |tx| sending::relay(tx, span, told, now)).await? {
             self.place = Some(Place { kept: batch.reached, read: batch.reached });
             self.app.webhooks_due();
         } else {
@@ -111,20 +111,12 @@ impl Relay {
         Ok(self.holds)
     }
 
-    /// Where this relay is; a first one begins with what is new.
+    /// Where this relay is.
     async fn place(&mut self) -> db::Result<Place> {
         if let Some(place) = self.place {
             return Ok(place);
         }
-        let kept = self.app.db.write(|tx| -> db::Result<_> {
-            if let Some(kept) = changes::stored(tx, RELAY)? {
-                return Ok(kept);
-            }
-            let newest = changes::last(tx)?;
-            changes::store(tx, RELAY, newest)?;
-            Ok(newest)
-        });
-        let kept = kept.await?;
+        let kept = self.app.db.write(|tx| changes::begin(tx, RELAY)).await?;
         Ok(*self.place.insert(Place { kept, read: kept }))
     }
 

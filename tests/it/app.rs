@@ -49,6 +49,14 @@ impl Setup {
         Setup { engine, environment, clock: Clock::system() }
     }
 
+    /// These settings, with the database of this place.
+    pub(crate) fn config(&self, place: &Place) -> Config {
+        let mut sources = Sources::nothing(place.folder.path());
+        sources.environment.clone_from(&self.environment);
+        sources.environment.insert("DATABASE_URL".to_owned(), place.url.clone());
+        Config::load(&sources).expect("the test's settings are good").config
+    }
+
     /// In front of this LiveKit.
     pub(crate) fn livekit(self, url: &str) -> Setup {
         self.with("LIVEKIT_URL", url)
@@ -147,10 +155,7 @@ impl TestApp {
     pub(crate) async fn start(setup: Setup, place: Place) -> TestApp {
         log_as_asked();
         warm_up();
-        let mut sources = Sources::nothing(place.folder.path());
-        sources.environment = setup.environment;
-        sources.environment.insert("DATABASE_URL".to_owned(), place.url.clone());
-        let config = Config::load(&sources).expect("the test's settings are good").config;
+        let config = setup.config(&place);
         let (stop, stopped) = oneshot::channel::<()>();
         let (started, start) = oneshot::channel::<(SocketAddr, App)>();
         #[expect(clippy::disallowed_methods, reason = "a test's own task")]

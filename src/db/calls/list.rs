@@ -1,6 +1,9 @@
 //! Lists of calls, newest first: by (rang_at, id). Each text begins with the one index that narrows it most and stops
 //! as soon as it has enough; whatever else was asked for is looked at row by row.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use serde::Deserialize;
 
 use crate::call::notes::Notes;
@@ -45,7 +48,7 @@ pub struct Filter {
 pub type Place = (Timestamp, CallId);
 
 /// What a list begins with: an index whose order is that of lists.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::db) enum Begin {
     Open,
     Caller,
@@ -61,7 +64,6 @@ pub(in crate::db) enum Begin {
 }
 
 impl Begin {
-    #[cfg(test)]
     pub(in crate::db) const ALL: [Begin; 11] = [
         Begin::Open,
         Begin::Caller,
@@ -212,6 +214,28 @@ pub(in crate::db) fn text(begin: Begin, of_tenant: bool) -> Sql {
     }
 }
 
+/// The texts of [`with_open`], made when the first is asked for.
+static WITH_OPEN: LazyLock<HashMap<(Begin, bool), Sql>> = LazyLock::new(|| {
+    let each = Begin::ALL.into_iter().flat_map(|begin| [(begin, true), (begin, false)]);
+    each.map(|(begin, of_tenant)| {
+        let (open, ended) = (text(Begin::Open, of_tenant), text(begin, of_tenant));
+        let joined = |open, ended| -> &'static str {
+            format!("select * from ({open}) as open union all select * from ({ended}) as ended").leak()
+        };
+        let both = Sql {
+            sqlite: joined(open.sqlite, ended.sqlite),
+            postgres: joined(open.postgres, ended.postgres),
+        };
+        ((begin, of_tenant), both)
+    })
+    .collect()
+});
+
+/// The open calls that fit and the ended ones, each in the order of lists, and with a limit of its own.
+pub(in crate::db) fn with_open(begin: Begin, of_tenant: bool) -> Sql {
+    WITH_OPEN[&(begin, of_tenant)]
+}
+
 impl Filter {
     /// Which list narrows most, of those that are asked for.
     fn begin(&self) -> Begin {
@@ -258,22 +282,22 @@ impl Filter {
     }
 }
 
-/// Calls, newest first; those after `after` in that order.
+/// Calls, newest first; those after `after` in that order. Runs one statement.
 pub fn list(tx: &mut Tx<'_>, filter: &Filter, after: Option<&Place>, limit: i64) -> Result<Vec<CallView>> {
     let begin = filter.begin();
     let (open, ended) = filter.parts();
     if !open && !ended {
         return Ok(Vec::new());
     }
+    let of_tenant = filter.tenant.is_some();
     if !ended {
-        return page(tx, filter, Begin::Open, after, limit);
+        return page(tx, text(Begin::Open, of_tenant), filter, after, limit);
     }
     // The indexes by time and by tag have the open ones too.
     if !open || matches!(begin, Begin::Time | Begin::Tag) {
-        return page(tx, filter, begin, after, limit);
+        return page(tx, text(begin, of_tenant), filter, after, limit);
     }
-    let mut found = page(tx, filter, Begin::Open, after, limit)?;
-    found.append(&mut page(tx, filter, begin, after, limit)?);
+    let mut found = page(tx, with_open(begin, of_tenant), filter, after, limit)?;
     found.sort_unstable_by(|a, b| (b.rang_at, &b.id).cmp(&(a.rang_at, &a.id)));
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(found)
@@ -281,8 +305,8 @@ pub fn list(tx: &mut Tx<'_>, filter: &Filter, after: Option<&Place>, limit: i64)
 
 fn page(
     tx: &mut Tx<'_>,
+    text: Sql,
     filter: &Filter,
-    begin: Begin,
     after: Option<&Place>,
     limit: i64,
 ) -> Result<Vec<CallView>> {
@@ -293,7 +317,7 @@ fn page(
     let (before, before_id) = until.into_iter().chain(after).min().unwrap_or((i64::MAX, ""));
     let live = filter.live.map(|live| if live { "open" } else { "ended" });
     tx.all(
-        text(begin, filter.tenant.is_some()),
+        text,
         &[
             &filter.tenant,
             &filter.number,

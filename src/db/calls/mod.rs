@@ -17,7 +17,7 @@ pub use annotate::{annotate, retime_tags};
 pub(in crate::db) use find::FIND;
 pub use find::{beginning, find, hold_names, in_room, in_room_named, meant};
 #[cfg(test)]
-pub(in crate::db) use list::{Begin, text};
+pub(in crate::db) use list::{Begin, text, with_open};
 pub use list::{Filter, Place, list};
 
 const KEY_CALL: &str = "call";

@@ -22,7 +22,7 @@ pub(in crate::db) use trunks::trunk;
 use crate::clock::Timestamp;
 use crate::ids::TenantId;
 
-use super::{Engine, Json, Result, Row, Sql, Tx};
+use super::{Engine, Json, Result, Row, Sql, Tx, access};
 
 /// What a row is of.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -98,6 +98,9 @@ macro_rules! release {
 
 /// Archives rows. Their names or numbers are free at once.
 pub fn archive(tx: &mut Tx<'_>, kind: Kind, ids: &[&str], now: Timestamp) -> Result<()> {
+    if kind == Kind::Tenant {
+        access::changed(tx);
+    }
     let sql = match kind {
         Kind::Tenant => archive!("tenants"),
         Kind::Agent => archive!("agents"),

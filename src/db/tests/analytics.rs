@@ -8,7 +8,7 @@ use crate::analytics::calendar::{Slot, Unit, slots};
 use crate::analytics::{Figures, Key, Percentiles};
 use crate::call::{Call, Status};
 
-use super::super::analytics::{self, By, Question, counted_text, ended_text};
+use super::super::analytics::{self, By, Grid, Question, counted_text, ended_text, slot};
 use super::super::migrate;
 use super::filled;
 use super::*;
@@ -242,7 +242,8 @@ async fn sqlite_plan(fresh: &Fresh, question: &Question) -> String {
 fn postgres_plan(fresh: &Fresh, question: &Question) -> String {
     let (since, until) = (question.since.micros(), question.until.micros());
     let text = format!("prepare figures as {}", counted_text(question));
-    let execute = format!("explain execute figures ('{{0}}', {since}, {until}, null, null, null, 'tnt_1')");
+    let execute =
+        format!("explain execute figures ({since}, 1, {since}, {until}, null, null, null, 'tnt_1')");
     let url = fresh.options.url.clone();
     let explained = std::thread::spawn(move || {
         let mut client = ::postgres::Client::connect(&url, ::postgres::NoTls).unwrap();
@@ -253,4 +254,28 @@ fn postgres_plan(fresh: &Fresh, question: &Question) -> String {
     });
     let rows = explained.join().unwrap().unwrap();
     rows.iter().map(|row| row.get::<_, String>(0)).collect::<Vec<_>>().join("\n")
+}
+
+proptest::proptest! {
+    /// However long the stretches are, and wherever in the first of them the question begins.
+    #[test]
+    fn a_grid_tells_the_stretches_of_time_apart(
+        gaps in proptest::collection::vec(proptest::sample::select(vec![900, 1_800, 3_600, 82_800, 86_400, 90_000]), 1..30),
+        begins in 0..900_u64,
+        at in 0..1_000_000_u64,
+    ) {
+        let mut starts = vec![filled::FIRST];
+        for gap in &gaps {
+            starts.push(starts[starts.len() - 1].saturating_add(Duration::from_secs(*gap)));
+        }
+        let since = filled::FIRST.saturating_add(Duration::from_secs(begins));
+        let (rang_at, until) = (since.saturating_add(Duration::from_secs(at)), Timestamp::MAX);
+        let grid = Grid::of(&question(since, until, By::Time(starts.clone())));
+        let found = grid.slot(&starts, grid.number(rang_at.micros()));
+        proptest::prop_assert_eq!(found, slot(&starts, rang_at.micros()));
+        // And with so few stretches that there is no step from one to another.
+        let grid = Grid::of(&question(since, until, By::Time(starts[..2].to_vec())));
+        let found = grid.slot(&starts[..2], grid.number(rang_at.micros()));
+        proptest::prop_assert_eq!(found, slot(&starts[..2], rang_at.micros()));
+    }
 }

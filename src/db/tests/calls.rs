@@ -137,8 +137,14 @@ async fn lists_go_by_an_index_that_has_their_order() {
         fresh.db.unlimited(move |tx| tx.script(&fill)).await.unwrap();
         let each = Begin::ALL.into_iter().flat_map(|begin| [(begin, true), (begin, false)]);
         for (begin, of_tenant) in each {
-            let text = calls::text(begin, of_tenant);
-            let plan = plan(&fresh, text).await;
+            let together = plan(&fresh, calls::with_open(begin, of_tenant)).await;
+            // SQLite takes the two halves from routines of these names.
+            let halves = together.replace("SCAN open", "").replace("SCAN ended", "");
+            assert!(
+                finds_all_by_index(&halves),
+                "with the open ones it looks at everything: {begin:?}\n{together}"
+            );
+            let plan = plan(&fresh, calls::text(begin, of_tenant)).await;
             let at = format!("{begin:?}, of a tenant: {of_tenant}\n{plan}");
             assert!(finds_all_by_index(&plan), "it looks at everything: {at}");
             if !may_sort(begin, of_tenant) {

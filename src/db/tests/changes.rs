@@ -1,7 +1,7 @@
 //! The outbox: every change is read once, in order, whatever commits when.
 
 use super::super::changes::{
-    Kind, Position, adopt, after, forget, is_complete_after, last, note, of_routing, store, stored,
+    Kind, Position, adopt, after, begin, forget, is_complete_after, last, note, of_routing, store, stored,
 };
 use super::*;
 
@@ -109,8 +109,8 @@ async fn a_transaction_of_another_database_on_the_server_holds_nothing_up() {
     let Some(options) = postgres_options() else { return };
     let (server, _) = options.url.split_once('?').unwrap();
     let other = format!("other_{}", std::process::id());
-    on_server(server, &format!("drop database if exists {other}"));
-    on_server(server, &format!("create database {other}"));
+    server::script(server, &format!("drop database if exists {other}"));
+    server::script(server, &format!("create database {other}"));
     let elsewhere = format!("{}/{other}", server.rsplit_once('/').unwrap().0);
     let (running, is_running) = tokio::sync::oneshot::channel();
     let (end, ended) = mpsc::channel::<()>();
@@ -128,7 +128,7 @@ async fn a_transaction_of_another_database_on_the_server_holds_nothing_up() {
     assert_ne!(newest, Position::default());
     end.send(()).unwrap();
     report.join().unwrap();
-    on_server(server, &format!("drop database {other}"));
+    server::script(server, &format!("drop database {other}"));
 }
 
 /// A transaction that stops half-way until it is told to go on.
@@ -192,6 +192,20 @@ async fn a_position_of_another_database_restarts_at_the_newest() {
             assert!(!fresh.db.read(move |tx| is_complete_after(tx, position)).await.unwrap());
         }
         assert!(fresh.db.read(move |tx| is_complete_after(tx, end)).await.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_reader_begins_with_what_is_new_and_then_keeps_its_place() {
+    for fresh in Fresh::both(|_| ()).await {
+        let fresh = fresh.with_tables().await;
+        fresh.note(Kind::Call, "old", NOW).await;
+        let (_, end) = fresh.subjects(Position::default(), 1).await;
+        let begun = async || fresh.db.write(|tx| begin(tx, "reader")).await.unwrap();
+        assert_eq!(begun().await, end);
+        fresh.note(Kind::Call, "new", NOW).await;
+        assert_eq!(begun().await, end, "it has read nothing yet");
+        assert_eq!(fresh.subjects(end, 1).await.0, ["new"]);
     }
 }
 

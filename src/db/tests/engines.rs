@@ -65,15 +65,20 @@ async fn lost_connections_are_made_again() {
     assert_eq!(fresh.keys().await, ["before"]);
     let mut notices = fresh.db.notifications();
     let url = std::env::var("TEST_DATABASE_URL").unwrap();
-    let schema = fresh.options.url.split_once(OPTIONS).unwrap().1.to_owned();
+    let name = server::name(&fresh.options.url).to_owned();
     // Only this database's connections are ended, which its application's name tells apart.
-    let mark = format!("application_name = '{schema}'");
-    let named = Options::new(format!("{}&application_name={schema}", fresh.options.url));
+    let mark = format!("application_name = '{name}'");
+    let named = Options::new(format!("{}&application_name={name}", fresh.options.url));
+    let named = Options { readers: 1, ..named };
     let db = Db::open(&named).unwrap();
     let mut named_notices = db.notifications();
     db.write(|tx| put(tx, "and")).await.unwrap();
-    on_server(&url, &format!("select pg_terminate_backend(pid) from pg_stat_activity where {mark}"));
+    // Nothing is begun for it that would show that the connection is gone.
+    let read_one = async || db.read_one(|tx| tx.first("select 1 as one", &[], |_| Ok(()))).await;
+    read_one().await.unwrap();
+    server::script(&url, &format!("select pg_terminate_backend(pid) from pg_stat_activity where {mark}"));
     db.write(|tx| put(tx, "after")).await.unwrap();
+    read_one().await.unwrap();
     assert_eq!(keys(&db).await, ["after", "and", "before"]);
     // The listener's connection was lost too: what it missed is announced as anything.
     loop {
@@ -81,15 +86,15 @@ async fn lost_connections_are_made_again() {
             break;
         }
     }
-    let topic = schema.clone();
+    let topic = name.clone();
     db.write(move |tx| {
         tx.notify(&topic);
         Ok::<_, Error>(())
     })
     .await
     .unwrap();
-    assert!(named_notices.next_about(&schema).await);
-    assert!(notices.next_about(&schema).await);
+    assert!(named_notices.next_about(&name).await);
+    assert!(notices.next_about(&name).await);
 }
 
 #[tokio::test]

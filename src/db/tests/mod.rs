@@ -1,6 +1,5 @@
 //! The promises of the database's core, each on SQLite, and on PostgreSQL when `TEST_DATABASE_URL` names one.
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
@@ -17,9 +16,7 @@ struct Fresh {
 
 impl Drop for Fresh {
     fn drop(&mut self) {
-        if let Some((url, schema)) = self.options.url.split_once(OPTIONS) {
-            on_server(url, &format!("drop schema {schema} cascade"));
-        }
+        server::drop_database(&self.options.url);
     }
 }
 
@@ -50,31 +47,9 @@ impl Fresh {
     }
 }
 
-/// What stands between the server's address and the schema's name.
-const OPTIONS: &str = "&options=-csearch_path%3D";
-
-/// A schema of a test's own on the server of `TEST_DATABASE_URL`.
+/// A database of a test's own on the server of `TEST_DATABASE_URL`.
 fn postgres_options() -> Option<Options> {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let Ok(url) = std::env::var("TEST_DATABASE_URL") else {
-        println!("TEST_DATABASE_URL is not set: the PostgreSQL half is not run");
-        return None;
-    };
-    let schema = format!("core_{}_{}", std::process::id(), NEXT.fetch_add(1, SeqCst));
-    on_server(&url, &format!("drop schema if exists {schema} cascade; create schema {schema}"));
-    let mark = if url.contains('?') { '&' } else { '?' };
-    Some(Options::new(format!("{url}{mark}sslmode=disable{OPTIONS}{schema}")))
-}
-
-/// Runs a script on a connection of its own, beside the database under test.
-fn on_server(url: &str, script: &str) {
-    let (url, script) = (url.to_owned(), script.to_owned());
-    std::thread::spawn(move || {
-        let mut client = ::postgres::Client::connect(&url, ::postgres::NoTls).unwrap();
-        client.batch_execute(&script).unwrap();
-    })
-    .join()
-    .unwrap();
+    server::new_database().map(Options::new)
 }
 
 async fn keys(db: &Db) -> Vec<String> {
@@ -425,7 +400,6 @@ async fn a_topic_is_announced_after_the_commit_and_never_without_it() {
             .await
             .unwrap();
         let mut heard = Vec::new();
-        // Tests beside this one announce in the same database.
         while let Some(Notice::Topic(named)) = notices.next().await {
             if named.starts_with(&topic) {
                 heard.push(named.to_string());
@@ -567,3 +541,4 @@ mod filled;
 mod killed;
 mod migrations;
 mod sending;
+pub(crate) mod server;

@@ -8,7 +8,8 @@ use super::super::changes::{self, Position};
 use super::super::deliveries::{self, Attempt, Delivery, Event, Status};
 use super::super::endpoints::{self, Endpoint, Wish};
 use super::super::sending::{
-    Claim, Claimed, Fate, RELAY, Telling, claim, due_endpoints, finish, next_due, relay, release, waiting,
+    Claim, Claimed, Fate, Finished, RELAY, Telling, claim, due_endpoints, finish, next_due, relay, release,
+    waiting,
 };
 use super::changes::{held, later};
 use super::*;
@@ -90,8 +91,11 @@ impl Lines {
 
     async fn finish(&self, one: &Claimed, holder: &'static str, fate: Fate) -> bool {
         let one = one.clone();
-        let done = self.fresh.db.write(move |tx| finish(tx, &one, holder, (Some(&tried(&one)), &fate), NOW));
-        done.await.unwrap()
+        let done = self.fresh.db.write(move |tx| {
+            let tried = Some(&tried(&one));
+            finish(tx, &[Finished { claimed: &one, holder, tried, fate: &fate }], NOW)
+        });
+        done.await.unwrap() == 1
     }
 }
 
@@ -262,7 +266,9 @@ async fn who_adds_to_a_line_waits_for_who_takes_its_first_away() {
         lines.tell(&["a"]).await;
         let first = lines.claim("me", NOW).await.remove(0);
         let done = move |tx: &mut Tx<'_>| {
-            finish(tx, &first, "me", (Some(&tried(&first)), &Fate::Arrived), NOW).map(drop)
+            let tried = Some(&tried(&first));
+            let arrived = Finished { claimed: &first, holder: "me", tried, fate: &Fate::Arrived };
+            finish(tx, &[arrived], NOW).map(drop)
         };
         let (finishing, mut half_way) = held(&lines.fresh.db, done, |_| Ok(()));
         half_way.arrived().await;

@@ -50,7 +50,7 @@ pub(super) fn routes() -> Vec<Route> {
             .updates::<ApiKeyWrite, ApiKeyView>(json!({"name": "Night reports"}), "What is known of it now."),
         Route::delete(one, revoke)
             .named("revokeApiKey", "api-keys", "Revoke an API key")
-            .says("For good. Its next request is refused, whichever replica it goes to.")
+            .says("For good. Its next request is refused; other replicas refuse it within half a second.")
             .needs(Role::Owner)
             .archives("It is revoked."),
     ]

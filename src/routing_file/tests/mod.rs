@@ -6,11 +6,11 @@ mod documents;
 mod mistakes;
 mod round_trip;
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use super::*;
 use crate::db::configuration::Kind;
+use crate::db::tests::server;
 use crate::db::{Db, migrate};
 
 pub(super) const NOON: Timestamp = Timestamp::from_secs(1_760_011_200);
@@ -20,6 +20,12 @@ pub(super) struct Fresh {
     pub(super) db: Db,
     url: String,
     _folder: Option<tempfile::TempDir>,
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        server::drop_database(&self.url);
+    }
 }
 
 impl Fresh {
@@ -32,7 +38,7 @@ impl Fresh {
     /// On SQLite first, then on PostgreSQL if there is one to test with.
     pub(super) async fn both() -> Vec<Fresh> {
         let mut all = vec![Fresh::sqlite().await];
-        if let Some(url) = postgres_schema() {
+        if let Some(url) = server::new_database() {
             all.push(Fresh::open(url, None).await);
         }
         all
@@ -88,22 +94,4 @@ impl Fresh {
 
 pub(super) fn listed(mistakes: &Mistakes) -> String {
     mistakes.iter().map(|mistake| format!("{}: {}\n", mistake.line, mistake.text)).collect()
-}
-
-/// A schema of a test's own on the server of `TEST_DATABASE_URL`.
-fn postgres_schema() -> Option<String> {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    let Ok(url) = std::env::var("TEST_DATABASE_URL") else {
-        println!("TEST_DATABASE_URL is not set: the PostgreSQL half is not run");
-        return None;
-    };
-    let schema = format!("routing_file_{}_{}", std::process::id(), NEXT.fetch_add(1, SeqCst));
-    let (server, script) =
-        (url.clone(), format!("drop schema if exists {schema} cascade; create schema {schema}"));
-    let made = std::thread::spawn(move || {
-        postgres::Client::connect(&server, postgres::NoTls).unwrap().batch_execute(&script).unwrap();
-    });
-    made.join().unwrap();
-    let mark = if url.contains('?') { '&' } else { '?' };
-    Some(format!("{url}{mark}options=-csearch_path%3D{schema}"))
 }

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
+use switchboard::commands::serve;
 use switchboard::db::changes::{self, Position};
 use switchboard::db::{Db, Engine, Options, endpoints};
 use switchboard::ids::TenantId;
 
 use super::*;
+use crate::app::Place;
 use crate::ask::{all, ask, with};
 use crate::on_both_databases;
 
@@ -55,6 +57,14 @@ on_both_databases! {
         let got = receiver.got();
         assert!(got.len() > 1 && got.iter().all(|one| one.raw == got[0].raw && one.id() == got[0].id()), "{got:?}");
         app.stop().await;
+    }
+
+    async fn what_happens_before_the_relay_first_looks_is_told_too(setup: Setup) {
+        let Some(place) = Place::new(setup.engine).await else { return };
+        // All that there is before the first request can come; the relay has not begun.
+        let app = serve::open(&setup.config(&place), Clock::system()).await.unwrap();
+        assert!(app.db.read(|tx| changes::stored(tx, sending::RELAY)).await.unwrap().is_some());
+        app.db.close().await;
     }
 
     async fn an_event_shows_the_call_as_it_was_however_late_it_is_told(setup: Setup) {

@@ -106,11 +106,16 @@ fn events() -> Vec<Value> {
     lines.flat_map(of_one).collect()
 }
 
-/// Tells of these; what was not taken is handed back, to be told again as LiveKit would.
+/// Tells of these; what was not taken is handed back, to be told again as LiveKit would: a room's events one after
+/// the other, so that none is told before one of its room that was not taken.
 async fn tell(url: &str, events: Vec<Value>) -> Vec<Value> {
     let (http, of) = (http_client(), Credentials::new(KEY, SECRET));
-    let mut untold = Vec::new();
+    let mut untold: Vec<Value> = Vec::new();
     for event in events {
+        if untold.iter().any(|waiting| waiting["room"]["name"] == event["room"]["name"]) {
+            untold.push(event);
+            continue;
+        }
         let body = event.to_string();
         let token = livekit::webhook::signed(&of, body.as_bytes(), Clock::system().now().secs());
         let request = http.post(format!("{url}{EVENTS}")).header("authorization", token);

@@ -142,7 +142,7 @@ async fn list(
     let (after, rows, light) = (asked.after.clone(), asked.rows(), filter.is_light());
     let read = move |tx: &mut Tx<'_>| calls::list(tx, &filter, after.as_ref(), rows);
     // What may take looking at many calls has its own threads and more time.
-    let found = if light { app.db.read(read).await? } else { app.db.report(read).await? };
+    let found = if light { app.db.read_one(read).await? } else { app.db.report(read).await? };
     Ok(Json(asked.page(found, |call| (call.rang_at, call.id.clone()), |call| call)))
 }
 
