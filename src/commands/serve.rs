@@ -179,7 +179,10 @@ pub fn database(config: &Config, metrics: &Metrics) -> anyhow::Result<Db> {
     let settings = &config.database;
     let mut options = db::Options::new(settings.url.expose());
     options.writers = settings.writers;
-    options.readers = settings.readers;
+    options.readers = match settings.readers {
+        0 => options.fitting_readers(),
+        chosen => usize::try_from(chosen).unwrap_or(usize::MAX),
+    };
     options.reporters = settings.reporters;
     options.queue = settings.max_waiting;
     options.budget = settings.timeout;

@@ -40,8 +40,8 @@ pub struct DatabaseConfig {
     pub url: DatabaseUrl,
     /// PostgreSQL connections that write. SQLite has one.
     pub writers: usize,
-    /// Connections that only read.
-    pub readers: usize,
+    /// Connections that only read; 0: as many as fit.
+    pub readers: u32,
     /// Connections for reports.
     pub reporters: usize,
     /// Pieces of work that may wait for a connection; one more is refused as busy.

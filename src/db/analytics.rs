@@ -269,10 +269,17 @@ fn counted(tx: &mut Tx<'_>, question: &Question, groups: &mut Groups) -> Result<
     let grid = Grid::of(question);
     let args: &[&dyn Bind] = &[&grid.from, &grid.step, since, until, number, campaign, agent, tenant];
     tx.each(counted_text(question), args, |row| {
-        let (end_reason, talked, times) = (row.get("end_reason")?, row.get("talked")?, times(row)?);
-        let to_decision: Vec<i64> = times.iter().filter_map(|(decided, _)| *decided).collect();
-        let to_answer: Vec<i64> = times.iter().filter_map(|(_, answered)| *answered).collect();
-        let (calls, answered) = (count(times.len()), count(to_answer.len()));
+        let (end_reason, talked, packed): (_, _, Vec<u8>) =
+            (row.get("end_reason")?, row.get("talked")?, row.get("times")?);
+        let times = times(&packed)?;
+        let calls = count(times.len());
+        let (mut to_decision, mut to_answer) =
+            (Vec::with_capacity(times.len()), Vec::with_capacity(times.len()));
+        for (decided, answered) in times {
+            to_decision.extend(decided);
+            to_answer.extend(answered);
+        }
+        let answered = count(to_answer.len());
         let batch = Batch { end_reason, calls, answered, talked, to_decision, to_answer };
         let slot = match by {
             By::Time(starts) => grid.slot(starts, row.get("slot")?),
@@ -350,15 +357,13 @@ fn key(by: &By, row: &Row<'_>, slot: usize, reason: Option<EndReason>, answered:
 
 /// The milliseconds from ring to decision and from ring to answer of each call, in four bytes each, the highest first,
 /// and one more than it took: nought is never. What took longer than 24 days is cut to that.
-fn times(row: &Row<'_>) -> Result<Vec<(Option<i64>, Option<i64>)>> {
-    let bytes: Vec<u8> = row.get("times")?;
+fn times(bytes: &[u8]) -> Result<impl ExactSizeIterator<Item = (Option<i64>, Option<i64>)>> {
     let (calls, rest) = bytes.as_chunks::<8>();
     if !rest.is_empty() {
         return Err(Error::Unexpected("times that were added up are cut off".into()));
     }
     let millis = |bytes: [u8; 4]| u32::from_be_bytes(bytes).checked_sub(1).map(i64::from);
-    let of_call = |[a, b, c, d, e, f, g, h]: [u8; 8]| (millis([a, b, c, d]), millis([e, f, g, h]));
-    Ok(calls.iter().copied().map(of_call).collect())
+    Ok(calls.iter().map(move |[a, b, c, d, e, f, g, h]| (millis([*a, *b, *c, *d]), millis([*e, *f, *g, *h]))))
 }
 
 /// How a tenant's clock on the wall is set; none where there is no such tenant.

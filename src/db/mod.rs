@@ -190,8 +190,8 @@ impl Db {
         self.submit(Lane::Read, self.0.budget, work).await
     }
 
-    /// Like [`Self::read`], for a closure that runs one statement: PostgreSQL is asked once rather than three times, as
-    /// nothing has to begin and end. A second statement is refused.
+    /// Like [`Self::read`], for a closure that runs one statement on PostgreSQL: it is asked once rather than three times,
+    /// as nothing has to begin and end. A second statement is refused there.
     pub async fn read_one<T, E>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, E> + Send + 'static,

@@ -44,6 +44,13 @@ impl Options {
         }
     }
 
+    /// How many readers there should be where nobody says so: with SQLite they work on this machine's processors, with
+    /// PostgreSQL they mostly wait for it.
+    pub fn fitting_readers(&self) -> usize {
+        let processors = std::thread::available_parallelism().map_or(2, usize::from);
+        if matches!(self.file(), Ok(Some(_))) { processors.clamp(2, 8) } else { 4 }
+    }
+
     /// The address without its password, fit to be shown.
     pub fn shown_url(&self) -> String {
         without_password(&self.url)

@@ -122,9 +122,10 @@ pub(super) fn out_of_time() -> bool {
 }
 
 impl<'c> Tx<'c> {
-    /// One that may run a single statement.
+    /// One that may run a single statement, where there is no transaction around it.
     pub(super) fn for_one(on: On<'c>, budget: Duration) -> Self {
-        Tx { left: Some(1), ..Tx::new(on, budget) }
+        let left = matches!(on, On::Postgres(..)).then_some(1);
+        Tx { left, ..Tx::new(on, budget) }
     }
 
     pub(super) fn new(on: On<'c>, budget: Duration) -> Self {

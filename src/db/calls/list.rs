@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::call::notes::Notes;
 use crate::call::{EndReason, Status};
 use crate::clock::Timestamp;
-use crate::db::{Json, Result, Row, Sql, Tx};
+use crate::db::{Engine, Json, Result, Row, Sql, Tx};
 use crate::ids::{CallId, CampaignId, LeadId, NumberId, TenantId};
 use crate::views::{CallMetadata, CallView};
 
@@ -90,8 +90,19 @@ macro_rules! shown {
 
 /// Everything that was asked for, in the order of the parameters.
 macro_rules! narrowed {
-    () => {
-        "(cast($1 as text) is null or calls.tenant_id = $1)
+    (any) => {
+        narrowed!(
+            "(cast($10 as text) is null or exists
+                 (select 1 from call_tags where call_tags.call_id = calls.id and call_tags.tag = $10))"
+        )
+    };
+    // Where the list is one of tags, nothing has to be looked up to know a call's.
+    (tagged) => {
+        narrowed!("call_tags.tag = $10")
+    };
+    ($tag:literal) => {
+        concat!(
+            "(cast($1 as text) is null or calls.tenant_id = $1)
          and (cast($2 as text) is null or calls.number_id = $2)
          and (cast($3 as text) is null or calls.called = $3)
          and (cast($4 as text) is null or calls.campaign_id = $4)
@@ -100,17 +111,18 @@ macro_rules! narrowed {
          and (cast($7 as text) is null or calls.status = $7)
          and (cast($8 as text) is null or calls.end_reason = $8)
          and (cast($9 as text) is null or calls.lead_id = $9)
-         and (cast($10 as text) is null or exists
-             (select 1 from call_tags where call_tags.call_id = calls.id and call_tags.tag = $10))
-         and (cast($11 as text) is null or ($11 = 'open') = (calls.ended_at is null)) and "
+         and ",
+            $tag,
+            " and (cast($11 as text) is null or ($11 = 'open') = (calls.ended_at is null)) and "
+        )
     };
 }
 
 /// A list in the order of an index that begins with columns which are equal to something.
 macro_rules! ordered {
-    ($from:expr, $rang_at:literal, $id:literal, $($and:literal),*) => {
+    ($tag:tt, $from:expr, $rang_at:literal, $id:literal, $($and:literal),*) => {
         concat!(
-            shown!(), $from, " where ", narrowed!(),
+            shown!(), $from, " where ", narrowed!($tag),
             "(", $rang_at, ", ", $id, ") >= ($12, '') and (", $rang_at, ", ", $id, ") < ($13, $14)",
             $(" and ", $and,)* " order by ", $rang_at, " desc, ", $id, " desc limit $15"
         )
@@ -119,12 +131,12 @@ macro_rules! ordered {
 
 /// A list by an index that has all the calls that fit, though in no order: they are few enough to be put in order.
 macro_rules! sorted {
-    ($from:expr, $and:literal) => {
+    ($tag:tt, $from:expr, $and:literal) => {
         concat!(
             shown!(),
             $from,
             " where ",
-            narrowed!(),
+            narrowed!($tag),
             "calls.rang_at - 0 >= $12 and (calls.rang_at - 0, calls.id) < ($13, $14) and ",
             $and,
             " order by calls.rang_at - 0 desc, calls.id desc limit $15"
@@ -136,8 +148,8 @@ macro_rules! sorted {
 macro_rules! by {
     ($index:literal, $($and:literal),+) => {
         Sql {
-            sqlite: ordered!(concat!("calls indexed by ", $index), "calls.rang_at", "calls.id", $($and),+),
-            postgres: ordered!("calls", "calls.rang_at", "calls.id", $($and),+),
+            sqlite: ordered!(any, concat!("calls indexed by ", $index), "calls.rang_at", "calls.id", $($and),+),
+            postgres: ordered!(any, "calls", "calls.rang_at", "calls.id", $($and),+),
         }
     };
 }
@@ -146,8 +158,8 @@ macro_rules! by {
 macro_rules! by_time {
     ($index:literal, $($and:literal),*) => {
         Sql {
-            sqlite: ordered!(concat!("calls indexed by ", $index), "calls.rang_at", "calls.id", $($and),*),
-            postgres: ordered!("calls", "(calls.rang_at + 0)", "calls.id", $($and),*),
+            sqlite: ordered!(any, concat!("calls indexed by ", $index), "calls.rang_at", "calls.id", $($and),*),
+            postgres: ordered!(any, "calls", "(calls.rang_at + 0)", "calls.id", $($and),*),
         }
     };
 }
@@ -158,7 +170,10 @@ macro_rules! ended_by {
 
 macro_rules! sorted_by {
     ($index:literal, $and:literal) => {
-        Sql { sqlite: sorted!(concat!("calls indexed by ", $index), $and), postgres: sorted!("calls", $and) }
+        Sql {
+            sqlite: sorted!(any, concat!("calls indexed by ", $index), $and),
+            postgres: sorted!(any, "calls", $and),
+        }
     };
 }
 
@@ -181,15 +196,11 @@ pub(in crate::db) fn text(begin: Begin, of_tenant: bool) -> Sql {
         (Begin::Called, false) => {
             sorted_by!("calls_called", "calls.called = $3 and calls.ended_at is not null")
         }
-        (Begin::Tag, true) => ordered!(
-            tagged!(),
-            "call_tags.rang_at",
-            "call_tags.call_id",
-            "call_tags.tag = $10",
-            "call_tags.tenant_id = $1"
-        )
-        .into(),
-        (Begin::Tag, false) => sorted!(tagged!(), "call_tags.tag = $10").into(),
+        (Begin::Tag, true) => {
+            ordered!(tagged, tagged!(), "call_tags.rang_at", "call_tags.call_id", "call_tags.tenant_id = $1")
+                .into()
+        }
+        (Begin::Tag, false) => sorted!(tagged, tagged!(), "call_tags.tag = $10").into(),
         (Begin::Lead, true) => ended_by!("calls_lead", "calls.lead_id = $9", "calls.tenant_id = $1"),
         (Begin::Lead, false) => {
             sorted_by!("calls_lead", "calls.lead_id = $9 and calls.ended_at is not null")
@@ -215,24 +226,18 @@ pub(in crate::db) fn text(begin: Begin, of_tenant: bool) -> Sql {
 }
 
 /// The texts of [`with_open`], made when the first is asked for.
-static WITH_OPEN: LazyLock<HashMap<(Begin, bool), Sql>> = LazyLock::new(|| {
+static WITH_OPEN: LazyLock<HashMap<(Begin, bool), &'static str>> = LazyLock::new(|| {
     let each = Begin::ALL.into_iter().flat_map(|begin| [(begin, true), (begin, false)]);
     each.map(|(begin, of_tenant)| {
-        let (open, ended) = (text(Begin::Open, of_tenant), text(begin, of_tenant));
-        let joined = |open, ended| -> &'static str {
-            format!("select * from ({open}) as open union all select * from ({ended}) as ended").leak()
-        };
-        let both = Sql {
-            sqlite: joined(open.sqlite, ended.sqlite),
-            postgres: joined(open.postgres, ended.postgres),
-        };
-        ((begin, of_tenant), both)
+        let (open, ended) = (text(Begin::Open, of_tenant).postgres, text(begin, of_tenant).postgres);
+        let both = format!("select * from ({open}) as open union all select * from ({ended}) as ended");
+        ((begin, of_tenant), &*both.leak())
     })
     .collect()
 });
 
-/// The open calls that fit and the ended ones, each in the order of lists, and with a limit of its own.
-pub(in crate::db) fn with_open(begin: Begin, of_tenant: bool) -> Sql {
+/// The open calls that fit and the ended ones, each in the order of lists and with a limit of its own, for PostgreSQL.
+pub(in crate::db) fn with_open(begin: Begin, of_tenant: bool) -> &'static str {
     WITH_OPEN[&(begin, of_tenant)]
 }
 
@@ -282,7 +287,7 @@ impl Filter {
     }
 }
 
-/// Calls, newest first; those after `after` in that order. Runs one statement.
+/// Calls, newest first; those after `after` in that order. Runs one statement on PostgreSQL.
 pub fn list(tx: &mut Tx<'_>, filter: &Filter, after: Option<&Place>, limit: i64) -> Result<Vec<CallView>> {
     let begin = filter.begin();
     let (open, ended) = filter.parts();
@@ -297,7 +302,15 @@ pub fn list(tx: &mut Tx<'_>, filter: &Filter, after: Option<&Place>, limit: i64)
     if !open || matches!(begin, Begin::Time | Begin::Tag) {
         return page(tx, text(begin, of_tenant), filter, after, limit);
     }
-    let mut found = page(tx, with_open(begin, of_tenant), filter, after, limit)?;
+    // One statement where each is a round trip. SQLite would copy every row once more for it.
+    let mut found = match tx.engine() {
+        Engine::Postgres => page(tx, with_open(begin, of_tenant).into(), filter, after, limit)?,
+        Engine::Sqlite => {
+            let mut found = page(tx, text(Begin::Open, of_tenant), filter, after, limit)?;
+            found.append(&mut page(tx, text(begin, of_tenant), filter, after, limit)?);
+            found
+        }
+    };
     found.sort_unstable_by(|a, b| (b.rang_at, &b.id).cmp(&(a.rang_at, &a.id)));
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     Ok(found)
