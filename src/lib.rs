@@ -14,6 +14,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod db;
+pub mod doctor;
 pub mod erase;
 pub mod events;
 pub mod hear;

@@ -1,5 +1,6 @@
 //! `explain`: who answers a call and why, for a call that was or one that might come, in the same words.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -11,21 +12,25 @@ use crate::call::routing::Routing;
 use crate::call::timeline::{self, Moment};
 use crate::call::{Call, decide};
 use crate::clock::Timestamp;
+use crate::config::Config;
 use crate::db::Db;
 use crate::hear;
 use crate::ids::CallId;
 use crate::views::{CallView, DecisionView};
 
+use super::livekit::{self, Verdict};
 use super::screen::Screen;
 use super::{Context, Ended, calls, context, receipt, words};
 
 const EXAMPLES: &str = "\
 A call that was is explained with the receipt that was kept with it. One that might come is decided with the
-routing and the calls in use of this moment; nothing is written.
+routing and the calls in use of this moment; nothing is written. With --livekit, LiveKit's trunks and dispatch rules
+are read too, and it is told which of them LiveKit will choose, why not the others, and what the caller hears.
 
 Examples:
   switchboard explain 0199c9a41c0a
   switchboard explain --to '(415) 555-0123' --from +15551234567
+  switchboard explain --to +14155550123 --from +15551234567 --livekit
   switchboard explain --to +14155550123 --from anonymous --trunk ST_abc --json";
 
 const USAGE: &str = "\
@@ -54,6 +59,12 @@ pub struct Args {
     /// The LiveKit project that it comes through, if not the first
     #[arg(long, value_name = "NAME", requires = "to")]
     project: Option<String>,
+    /// Tell what LiveKit will do with the call first, by its trunks and dispatch rules of this moment
+    #[arg(long, requires = "to")]
+    livekit: bool,
+    /// The address that the carrier calls LiveKit from; without it, every trunk lets it in
+    #[arg(long, value_name = "IP", requires = "livekit")]
+    source: Option<IpAddr>,
 }
 
 /// What there is to say of a call, or of one that might come.
@@ -65,6 +76,9 @@ pub struct Explanation {
     pub decision: Option<DecisionView>,
     /// What became of it.
     pub timeline: Vec<Moment>,
+    /// What LiveKit does with it first, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub livekit: Option<Verdict>,
 }
 
 /// Explains a call.
@@ -77,7 +91,12 @@ pub async fn run(args: &Args, context: &Context) -> anyhow::Result<Ended> {
             let ring = args.ring(context.clock.now());
             let first = config.default_project().map_or(DEFAULT_PROJECT, |project| &project.project);
             let project = args.project.as_deref().unwrap_or(first);
-            suppose(&db, context::routing(&db, &config).await?, project, ring).await
+            let verdict = args.verdict(&config, project, context).await?;
+            // Switchboard is told the trunk by LiveKit.
+            let chosen = verdict.as_ref().and_then(|verdict| verdict.trunk.clone());
+            let ring = Ring { trunk: ring.trunk.clone().or(chosen), ..ring };
+            let supposed = suppose(&db, context::routing(&db, &config).await?, project, ring).await;
+            supposed.map(|explanation| Explanation { livekit: verdict, ..explanation })
         }
     };
     db.close().await;
@@ -87,6 +106,18 @@ pub async fn run(args: &Args, context: &Context) -> anyhow::Result<Ended> {
 }
 
 impl Args {
+    async fn verdict(
+        &self,
+        config: &Config,
+        project: &str,
+        context: &Context,
+    ) -> anyhow::Result<Option<Verdict>> {
+        let (true, Some(to), Some(from)) = (self.livekit, &self.to, &self.from) else { return Ok(None) };
+        let region = &config.numbers.default_region;
+        let asked = livekit::Asked { to, from, source: self.source, region };
+        livekit::ask(config, project, asked, context).await.map(Some)
+    }
+
     fn ring(&self, now: Timestamp) -> Ring {
         Ring {
             called: self.to.clone().unwrap_or_default(),
@@ -104,6 +135,7 @@ pub fn explain(call: &Call) -> Explanation {
         call: Some(CallView::of(call)),
         decision: call.decision.as_ref().map(DecisionView::of),
         timeline: timeline::of(call),
+        livekit: None,
     }
 }
 
@@ -134,6 +166,9 @@ pub fn page(explanation: &Explanation, screen: &Screen) -> String {
             format!("{} {}\n", screen.bold("Suppose"), rings.unwrap_or_default())
         }
     };
+    if let Some(verdict) = &explanation.livekit {
+        out += &format!("\n{}", livekit::page(verdict, screen));
+    }
     if let Some(decision) = &explanation.decision {
         out += &format!("\n{}\n{}", screen.bold("Why"), receipt::decision(decision, screen));
     }

@@ -4,6 +4,7 @@
 pub mod apply;
 pub mod call;
 pub mod calls;
+pub mod campaigns;
 pub mod completions;
 pub mod config;
 pub mod context;
@@ -13,6 +14,7 @@ pub mod export;
 mod filters;
 pub mod follow;
 pub mod leads;
+pub mod livekit;
 pub mod migrate;
 mod receipt;
 mod routes;
@@ -81,6 +83,9 @@ enum Command {
     Calls(calls::Args),
     /// Explain who answers a call and why: a real one, or one that might come
     Explain(explain::Args),
+    /// Check that every number leads to somebody who answers
+    #[command(subcommand)]
+    Campaigns(campaigns::Command),
     /// List leads: one for each caller of a campaign
     Leads(leads::Args),
     /// Add people who sign in, switch them off and on, give them new passwords
@@ -129,6 +134,7 @@ async fn run(command: Command, context: &Context) -> anyhow::Result<Ended> {
         Command::Export(args) => routes::export(args, context).await,
         Command::Call(args) => call::run(&args, context).await,
         Command::Calls(args) => calls::run(&args, context).await,
+        Command::Campaigns(command) => campaigns::run(&command, context).await,
         Command::Explain(args) => explain::run(&args, context).await,
         Command::Leads(args) => leads::run(&args, context).await,
         Command::User(args) => user::run(&args, context).await,

@@ -244,14 +244,15 @@ fn project(config: &LiveKitConfig, clock: &Clock) -> anyhow::Result<Option<(Stri
     let Some(secret) = &config.api_secret else { return Ok(None) };
     let key = config.api_key.clone().unwrap_or_default();
     let credentials = livekit::Credentials::new(key, secret.expose_secret());
-    let client = match config.api() {
-        None => None,
-        Some((url, ..)) => {
-            let clock = clock.clone();
-            let now: livekit::Now = Arc::new(move || clock.now().micros());
-            let options = livekit::Options::new(config.timeout, now);
-            Some(livekit::Client::new(url, credentials.clone(), options)?)
-        }
-    };
+    let client = client(config, clock)?;
     Ok(Some((config.project.clone(), Project { credentials, client })))
+}
+
+/// What asks a project's API; none where it has no URL, key or secret.
+pub fn client(config: &LiveKitConfig, clock: &Clock) -> livekit::Result<Option<livekit::Client>> {
+    let Some((url, key, secret)) = config.api() else { return Ok(None) };
+    let clock = clock.clone();
+    let now: livekit::Now = Arc::new(move || clock.now().micros());
+    let credentials = livekit::Credentials::new(key, secret.expose_secret());
+    livekit::Client::new(url, credentials, livekit::Options::new(config.timeout, now)).map(Some)
 }

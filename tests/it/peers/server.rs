@@ -16,8 +16,6 @@ use sha2::Sha256;
 use tempfile::TempDir;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Installed;
-
 /// As many tests as there are processors in the smallest machine these tests must pass on: real media
 /// is late, and so are its events, when more calls run than that.
 static TURNS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| Arc::new(Semaphore::new(SIDE_BY_SIDE as usize)));
@@ -26,7 +24,7 @@ const SIDE_BY_SIDE: u32 = 2;
 const KEY: &str = "devkey";
 const SECRET: &str = "at-least-32-characters-secret-000000";
 const LOG: &str = "livekit.log";
-const STARTS_WITHIN: Duration = Duration::from_secs(10);
+const STARTS_WITHIN: Duration = Duration::from_secs(30);
 
 /// Ends, with everything in it, when it is dropped.
 pub(crate) struct RealLiveKit {
@@ -37,6 +35,7 @@ pub(crate) struct RealLiveKit {
     http: reqwest::Client,
     process: Child,
     dir: TempDir,
+    _redis: Option<Redis>,
     _turn: OwnedSemaphorePermit,
 }
 
@@ -44,23 +43,31 @@ impl RealLiveKit {
     /// Starts a server that posts its webhooks to `webhook_urls`. None: it is not installed, and the
     /// test that asked for it is skipped.
     pub(crate) async fn start(webhook_urls: &[&str]) -> Option<RealLiveKit> {
-        RealLiveKit::start_in_turn(webhook_urls, 1).await
+        RealLiveKit::start_in_turn(webhook_urls, 1, None).await
+    }
+
+    /// As `start`, with a SIP API: livekit-server serves it where it has a redis.
+    pub(crate) async fn start_with_sip(webhook_urls: &[&str]) -> Option<RealLiveKit> {
+        let redis = Redis::start().await?;
+        RealLiveKit::start_in_turn(webhook_urls, 1, Some(redis)).await
     }
 
     /// As `start`, while no other test has a server: for one that needs the whole machine.
     pub(crate) async fn start_alone(webhook_urls: &[&str]) -> Option<RealLiveKit> {
-        RealLiveKit::start_in_turn(webhook_urls, SIDE_BY_SIDE).await
+        RealLiveKit::start_in_turn(webhook_urls, SIDE_BY_SIDE, None).await
     }
 
-    async fn start_in_turn(webhook_urls: &[&str], turns: u32) -> Option<RealLiveKit> {
+    async fn start_in_turn(webhook_urls: &[&str], turns: u32, redis: Option<Redis>) -> Option<RealLiveKit> {
         let installed = super::installed()?;
         let turn = TURNS.clone().acquire_many_owned(turns).await.expect("turns are never closed");
         let dir = tempfile::tempdir().expect("a temporary folder");
         let http = http_client();
         for _ in 0..5 {
             let port = free_port();
-            fs::write(dir.path().join("livekit.yaml"), config(port, webhook_urls)).expect("a config file");
-            let mut process = spawn(&installed, dir.path());
+            let config = config(port, webhook_urls, redis.as_ref());
+            fs::write(dir.path().join("livekit.yaml"), config).expect("a config file");
+            let mut process =
+                spawn(&installed.livekit_server, &["--config", "livekit.yaml"], (dir.path(), LOG));
             let url = format!("http://127.0.0.1:{port}");
             if answers(&http, &url, &mut process, dir.path()).await {
                 let python = installed.python;
@@ -72,6 +79,7 @@ impl RealLiveKit {
                     http,
                     process,
                     dir,
+                    _redis: redis,
                     _turn: turn,
                 });
             }
@@ -90,7 +98,23 @@ impl RealLiveKit {
         grants: Value,
         body: Value,
     ) -> Result<Value, (u16, String)> {
-        let token = token(&grants);
+        self.call(method, "video", &grants, body).await
+    }
+
+    /// Calls a method of its SIP API, as somebody who may do everything with it.
+    pub(crate) async fn sip(&self, method: &str, body: Value) -> Value {
+        let answer = self.call(&format!("SIP/{method}"), "sip", &json!({"admin": true}), body).await;
+        answer.unwrap_or_else(|(status, text)| panic!("{method}: {status} {text}"))
+    }
+
+    async fn call(
+        &self,
+        method: &str,
+        kind: &str,
+        grants: &Value,
+        body: Value,
+    ) -> Result<Value, (u16, String)> {
+        let token = token(kind, grants);
         let url = format!("{}/twirp/livekit.{method}", self.url);
         let answer = self.http.post(url).bearer_auth(token).json(&body).send().await.expect("an answer");
         let status = answer.status().as_u16();
@@ -163,8 +187,8 @@ pub(crate) fn http_client() -> reqwest::Client {
 }
 
 /// A token that never runs out, so that it needs no clock.
-fn token(grants: &Value) -> String {
-    let claims = json!({"iss": KEY, "exp": u32::MAX, "video": grants});
+fn token(kind: &str, grants: &Value) -> String {
+    let claims = json!({"iss": KEY, "exp": u32::MAX, kind: grants});
     let part = |json: &str| URL_SAFE_NO_PAD.encode(json);
     let signed = format!("{}.{}", part(r#"{"alg":"HS256","typ":"JWT"}"#), part(&claims.to_string()));
     let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("any key does");
@@ -191,8 +215,8 @@ fn free_port() -> u16 {
 }
 
 /// All media goes through one UDP port, so that servers side by side cannot share a range by accident.
-fn config(port: u16, webhook_urls: &[&str]) -> String {
-    let config = json!({
+fn config(port: u16, webhook_urls: &[&str], redis: Option<&Redis>) -> String {
+    let mut config = json!({
         "port": port,
         "bind_addresses": ["127.0.0.1"],
         "rtc": {
@@ -204,27 +228,70 @@ fn config(port: u16, webhook_urls: &[&str]) -> String {
         "webhook": {"api_key": KEY, "urls": webhook_urls},
         "logging": {"level": "info"},
     });
+    if let Some(redis) = redis {
+        config["redis"] = json!({"address": format!("127.0.0.1:{}", redis.port)});
+    }
     config.to_string() // JSON is YAML
 }
 
 /// The shell ends the server when its own stdin closes, so that none is left when the test process is killed.
 /// It minds no signal: livekit-server would let its rooms come to an end first.
 const KEEPER: &str = r#"trap '' INT TERM HUP; exec 3<&0
-"$0" --config livekit.yaml </dev/null 3<&- & server=$!
+"$@" </dev/null 3<&- & server=$!
 (cat <&3 >/dev/null; kill -9 $server) &
 wait $server"#;
 
-fn spawn(installed: &Installed, dir: &Path) -> Child {
-    let log = File::create(dir.join(LOG)).expect("a log file");
+fn spawn(program: &Path, args: &[&str], (dir, log): (&Path, &str)) -> Child {
+    let log = File::create(dir.join(log)).expect("a log file");
     Command::new("sh")
-        .args(["-c", KEEPER])
-        .arg(&installed.livekit_server)
+        .args(["-c", KEEPER, "keeper"])
+        .arg(program)
+        .args(args)
         .current_dir(dir)
         .stdin(Stdio::piped())
         .stdout(log.try_clone().expect("a second handle"))
         .stderr(log)
         .spawn()
         .expect("a shell")
+}
+
+/// A redis of a test's own, which keeps nothing.
+struct Redis {
+    port: u16,
+    process: Child,
+    _dir: TempDir,
+}
+
+impl Redis {
+    /// None: it is not installed, and the test that asked for it is skipped.
+    async fn start() -> Option<Redis> {
+        let program = std::env::var_os("REDIS_SERVER_BIN").filter(|place| !place.is_empty());
+        let Some(program) = program else {
+            super::skipped("redis for livekit-server's SIP API: run ./test");
+            return None;
+        };
+        for _ in 0..5 {
+            let (port, dir) = (free_port(), tempfile::tempdir().expect("a temporary folder"));
+            let text = port.to_string();
+            let args = ["--port", &text, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+            let mut process = spawn(Path::new(&program), &args, (dir.path(), LOG));
+            let began = Instant::now();
+            while began.elapsed() < STARTS_WITHIN && matches!(process.try_wait(), Ok(None)) {
+                if log_end(dir.path(), usize::MAX).contains("Ready to accept connections") {
+                    return Some(Redis { port, process, _dir: dir });
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            stop(&mut process);
+        }
+        panic!("redis does not start");
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        stop(&mut self.process);
+    }
 }
 
 fn stop(process: &mut Child) {

@@ -46,10 +46,15 @@ impl Process {
         command
     }
 
-    async fn run(&self, line: &[&str]) -> Output {
+    /// Runs a command, however it ends.
+    async fn output(&self, line: &[&str]) -> Output {
         let mut command = self.command(line);
         let ran = tokio::task::spawn_blocking(move || command.output()).await.expect("it ran");
-        let ran = ran.expect("the program starts");
+        ran.expect("the program starts")
+    }
+
+    async fn run(&self, line: &[&str]) -> Output {
+        let ran = self.output(line).await;
         assert!(ran.status.success(), "{line:?}: {}", String::from_utf8_lossy(&ran.stderr));
         ran
     }
@@ -90,10 +95,21 @@ impl Process {
         assert!(status.success(), "{status}");
     }
 
+    /// What a command prints as JSON.
+    pub(crate) async fn json(&self, line: &[&str]) -> Value {
+        serde_json::from_slice(&self.run(line).await.stdout).expect("JSON")
+    }
+
+    /// How a command ends, and what it prints as JSON.
+    pub(crate) async fn ends(&self, line: &[&str]) -> (Option<i32>, Value) {
+        let ran = self.output(line).await;
+        let printed = serde_json::from_slice(&ran.stdout);
+        (ran.status.code(), printed.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&ran.stderr))))
+    }
+
     /// Its calls, newest first, as it prints them.
     pub(crate) async fn calls(&self) -> Vec<Value> {
-        let mut printed: Value =
-            serde_json::from_slice(&self.run(&["calls", "--json"]).await.stdout).expect("JSON");
+        let mut printed = self.json(&["calls", "--json"]).await;
         serde_json::from_value(printed["calls"].take()).expect("calls")
     }
 }

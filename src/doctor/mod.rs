@@ -1,0 +1,6 @@
+//! What is wrong with a set-up, in words that tell what it means to a caller and what to do.
+
+pub mod flow;
+pub mod probe;
+#[cfg(test)]
+mod tests;
