@@ -270,7 +270,7 @@ on_both_databases! {
         let Some(app) = setup.start().await else { return };
         routing::acme(&app).await;
         let line = Line::new("1", app.app.clock.now());
-        let told = tokio::time::timeout(Duration::from_secs(10), async {
+        let told = tokio::time::timeout(Duration::from_secs(30), async {
             for _ in 0..50 {
                 assert_eq!(app.event(&line.started()).await.0, 200);
             }

@@ -82,7 +82,7 @@ number = "{number}"
 
 /// Looks again until it is so; the time it took.
 pub(crate) async fn eventually(what: &str, is_so: impl AsyncFnMut() -> bool) -> Duration {
-    eventually_within(Duration::from_secs(20), what, is_so).await
+    eventually_within(Duration::from_secs(60), what, is_so).await
 }
 
 /// The same for what takes longer.

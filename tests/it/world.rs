@@ -11,7 +11,7 @@ use crate::app::{KEY, SECRET, Setup, TestApp};
 use crate::routing;
 
 /// Long enough for anything that is to happen.
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// A LiveKit without anybody, `scale` times as slow as the real one, at this clock's time.
 pub(crate) async fn livekit(clock: &Clock, scale: f64) -> Fake {

@@ -9,7 +9,7 @@ use super::Api;
 use crate::app::{Setup, TestApp};
 use crate::{on_both_databases, routing};
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 /// A stream that is listened to.
 struct Stream {

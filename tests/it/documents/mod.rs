@@ -73,7 +73,7 @@ async fn apply(app: &TestApp, block: &Block) {
 }
 
 async fn eventually(is_so: impl Fn() -> bool) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     while !is_so() {
         assert!(tokio::time::Instant::now() < deadline, "it never came to that");
         tokio::time::sleep(Duration::from_millis(20)).await;

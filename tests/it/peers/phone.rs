@@ -13,7 +13,7 @@ use super::{Late, RealLiveKit};
 /// The process that all phones of this test binary live in.
 static HOST: Mutex<Option<Arc<Helper>>> = Mutex::new(None);
 
-const JOINS_WITHIN: Duration = Duration::from_secs(20);
+const JOINS_WITHIN: Duration = Duration::from_secs(60);
 
 pub(crate) struct PhoneHost {
     helper: Arc<Helper>,

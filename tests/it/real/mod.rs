@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 pub(crate) use world::{Kind, World};
 
 /// Far more than anything takes that no test measures.
-const SOON: Duration = Duration::from_secs(15);
+const SOON: Duration = Duration::from_secs(60);
 const TO: &str = "+15557654321";
 const FROM: &str = "+15551234567";
 /// The campaign's agent, and the one that stands in.
