@@ -13,7 +13,7 @@ use crate::doctor::flow::{self, Counts, Flow, State};
 use crate::doctor::probe::{self, Worker};
 
 use super::screen::{self, Screen};
-use super::{Context, Ended, context, filters, serve, words};
+use super::{Context, Ended, context, filters, livekit, words};
 
 const EXAMPLES: &str = "\
 A call to each number is decided with the routing and the calls in use of this moment, and each agent that it would go
@@ -76,6 +76,9 @@ pub async fn run(command: &Command, context: &Context) -> anyhow::Result<Ended> 
 async fn check(args: &Args, config: &Config, context: &Context) -> anyhow::Result<Checked> {
     let first = config.default_project().map_or(DEFAULT_PROJECT, |project| &project.project);
     let project = args.project.as_deref().unwrap_or(first);
+    if args.project.is_some() {
+        livekit::settings(config, project)?;
+    }
     let db = context.database(config).await?;
     let read = async {
         let tenant = match &args.tenant {
@@ -83,6 +86,9 @@ async fn check(args: &Args, config: &Config, context: &Context) -> anyhow::Resul
             None => None,
         };
         let routing = context::routing(&db, config).await?;
+        if let (Some(id), Some(text)) = (&tenant, &args.tenant) {
+            anyhow::ensure!(routing.tenants.contains_key(id), "there is no tenant {text:?}");
+        }
         let now = context.clock.now();
         let project = project.to_owned();
         let flows = db.report(move |tx| -> crate::db::Result<_> {
@@ -118,11 +124,9 @@ async fn workers(
     if args.no_probe {
         return unknown("it was not looked for");
     }
-    let settings = config.livekit.iter().find(|one| one.project == project);
-    let client = settings.map(|settings| serve::client(settings, &context.clock)).transpose()?.flatten();
-    match client {
-        None => unknown("LiveKit cannot be asked: set livekit.url, api_key and api_secret"),
-        Some(client) => Ok(probe::all(&client, names).await),
+    match livekit::client(config, project, context) {
+        Err(error) => unknown(&format!("{error:#}")),
+        Ok(client) => Ok(probe::all(&client, names).await),
     }
 }
 
@@ -151,7 +155,8 @@ pub fn page(checked: &Checked, limit: usize, screen: &Screen) -> String {
     }
     let counted: Vec<_> =
         checked.summary.iter().map(|(state, count)| format!("{count} {}", state.as_str())).collect();
-    let _ = writeln!(out, "\n{} numbers: {}", checked.numbers.len(), counted.join(", "));
+    let all = checked.numbers.len();
+    let _ = writeln!(out, "\n{all} {}: {}", if all == 1 { "number" } else { "numbers" }, counted.join(", "));
     for (agent, worker) in &checked.agents {
         if let Worker::Unknown { why } = worker {
             let _ = writeln!(
@@ -168,7 +173,7 @@ pub fn page(checked: &Checked, limit: usize, screen: &Screen) -> String {
 const fn colour(state: State) -> Color {
     match state {
         State::Lost => Color::Red,
-        State::AtRisk => Color::Yellow,
+        State::AtRisk | State::Unproved => Color::Yellow,
         State::Off => Color::DarkGrey,
         State::Answered => Color::Green,
     }

@@ -11,9 +11,8 @@ use serde::Serialize;
 use crate::config::{Config, LiveKitConfig};
 use crate::phone;
 
-use super::Context;
 use super::screen::Screen;
-use super::words;
+use super::{Context, serve, words};
 
 /// What LiveKit does with a call.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -74,16 +73,35 @@ pub async fn ask(
     asked: Asked<'_>,
     context: &Context,
 ) -> anyhow::Result<Verdict> {
-    let settings = config.livekit.iter().find(|one| one.project == project);
-    let settings =
-        settings.with_context(|| format!("there is no LiveKit project {project} in the settings"))?;
-    let client = super::serve::client(settings, &context.clock)?.with_context(|| {
-        format!("LiveKit cannot be asked: set livekit.url, api_key and api_secret of the project {project}")
-    })?;
+    let (settings, client) = (settings(config, project)?, client(config, project, context)?);
     let trunks =
         client.list_sip_inbound_trunks().await.context("LiveKit does not list its inbound trunks")?;
     let rules = client.list_sip_dispatch_rules().await.context("LiveKit does not list its dispatch rules")?;
     Ok(judge(&trunks, &rules, &asked, hosting(settings)))
+}
+
+/// The settings of a project.
+///
+/// # Errors
+/// Where there are none, saying which there are.
+pub fn settings<'c>(config: &'c Config, project: &str) -> anyhow::Result<&'c LiveKitConfig> {
+    let known: Vec<&str> = config.livekit.iter().map(|one| one.project.as_str()).collect();
+    let found = config.livekit.iter().find(|one| one.project == project);
+    found.with_context(|| match known.as_slice() {
+        [] => "LiveKit cannot be asked: set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET".to_owned(),
+        known => format!("no LiveKit project is called {project:?}; there is {}", known.join(", ")),
+    })
+}
+
+/// What asks a project's API.
+///
+/// # Errors
+/// Where the project has none, saying what to set.
+pub fn client(config: &Config, project: &str, context: &Context) -> anyhow::Result<livekit::Client> {
+    let client = serve::client(settings(config, project)?, &context.clock)?;
+    client.with_context(|| {
+        format!("LiveKit cannot be asked: set livekit.url, api_key and api_secret of the project {project:?}")
+    })
 }
 
 fn hosting(settings: &LiveKitConfig) -> Hosting {

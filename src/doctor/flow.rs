@@ -24,9 +24,11 @@ pub enum State {
     Lost,
     /// It would be answered by who stands in, or is refused only because as many talk as may.
     AtRisk,
+    /// It would go to an agent of whom nobody knows whether anybody runs it.
+    Unproved,
     /// Somebody has switched it off.
     Off,
-    /// The agent would answer.
+    /// The agent would answer: a worker took its job a moment ago.
     Answered,
 }
 
@@ -36,6 +38,7 @@ impl State {
         match self {
             State::Lost => "lost",
             State::AtRisk => "at risk",
+            State::Unproved => "not proved",
             State::Off => "off",
             State::Answered => "answered",
         }
@@ -97,7 +100,8 @@ impl Counts {
     }
 }
 
-/// Decides a call to every number, or to those of one tenant. Whether workers are alive is not known yet.
+/// Decides a call to every number, or to those of one tenant. Whether anybody runs the agents is not known yet: see
+/// [`with_workers`].
 pub fn check(
     routing: &Routing,
     tenant: Option<&TenantId>,
@@ -119,7 +123,7 @@ fn flow(number: &E164, route: &Route<'_>, verdict: &Verdict, decision: DecisionV
         Verdict::Reject { reason } => (None, None, Some(*reason)),
     };
     let (state, remedy) = match refused {
-        None => (State::Answered, None),
+        None => (State::Unproved, None),
         Some(reason) => refusal(reason, route),
     };
     Flow {
@@ -159,16 +163,27 @@ pub fn agents(flows: &[Flow]) -> BTreeSet<String> {
     flows.iter().flat_map(|flow| flow.agent.iter().chain(&flow.fallback_agent)).cloned().collect()
 }
 
-/// Says what it means that nobody runs an agent, and puts the worst first.
+/// Says what it means that somebody, or nobody, runs an agent, and puts the worst first.
 pub fn with_workers(mut flows: Vec<Flow>, workers: &BTreeMap<String, Worker>) -> Vec<Flow> {
     let is_dead = |agent: &String| workers.get(agent) == Some(&Worker::Nobody);
+    let is_alive = |agent: &String| matches!(workers.get(agent), Some(Worker::Alive { .. }));
     for flow in &mut flows {
-        let Some(agent) = flow.agent.as_ref().filter(|agent| is_dead(agent)) else { continue };
+        let Some(agent) = &flow.agent else { continue };
+        if !is_dead(agent) {
+            if is_alive(agent) {
+                flow.state = State::Answered;
+            }
+            continue;
+        }
         let start = format!("start a worker that registers as {agent:?}, or mend the name");
         match flow.fallback_agent.as_ref().filter(|fallback| !is_dead(fallback)) {
             Some(fallback) => {
                 flow.state = State::AtRisk;
-                flow.says = format!("nobody runs {agent}; {fallback} answers, some seconds late");
+                flow.says = if is_alive(fallback) {
+                    format!("nobody runs {agent}; {fallback} answers, some seconds late")
+                } else {
+                    format!("nobody runs {agent}; {fallback} stands in, if anybody runs that")
+                };
             }
             None => {
                 flow.state = State::Lost;

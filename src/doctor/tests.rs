@@ -133,8 +133,16 @@ campaign = "Both"
         ),
         (
             unknown.clone(),
+            unknown.clone(),
+            vec![("0101", State::Unproved, decided, None), ("0102", State::Unproved, decided, None)],
+        ),
+        (
+            Worker::Nobody,
             unknown,
-            vec![("0101", State::Answered, decided, None), ("0102", State::Answered, decided, None)],
+            vec![
+                ("0101", State::Lost, "nobody runs desk, and nobody stands in", start),
+                ("0102", State::AtRisk, "nobody runs desk; backup stands in, if anybody runs that", start),
+            ],
         ),
         (
             Worker::Nobody,
