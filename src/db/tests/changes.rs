@@ -21,6 +21,24 @@ impl Fresh {
         self.db.write(move |tx| note(tx, kind, None, (subject, 1), at)).await.unwrap();
     }
 
+    /// What is read, once it is as it should be. A transaction of another database of the server that ends while it
+    /// is asked who runs counts as one of ours: it holds back a single answer, and none of what is asked next.
+    async fn once<T: Send + 'static>(
+        &self,
+        read: impl Fn(&mut Tx<'_>) -> Result<T> + Clone + Send + 'static,
+        is_right: impl Fn(&T) -> bool,
+    ) -> T {
+        let mut found = None;
+        eventually("what is read is as it should be", async || {
+            let value = self.db.read(read.clone()).await.unwrap();
+            let right = is_right(&value);
+            found = Some(value);
+            right
+        })
+        .await;
+        found.unwrap()
+    }
+
     /// The subjects of the changes after a position, once there are so many; and where to read on.
     async fn subjects(&self, from: Position, count: usize) -> (Vec<String>, Position) {
         let mut found = None;
@@ -58,19 +76,20 @@ async fn changes_are_read_in_pages_from_where_a_reader_is() {
             .unwrap();
         let (all, end) = fresh.subjects(start, 4).await;
         assert_eq!(all, ["a", "b", "c", "d"]);
-        let one = fresh.db.read(move |tx| after(tx, start, 2)).await.unwrap();
-        assert_eq!((one.changes.len(), one.reached), (2, one.changes[1].position));
-        let other = fresh.db.read(move |tx| after(tx, one.reached, 2)).await.unwrap();
+        let one = fresh.once(move |tx| after(tx, start, 2), |page| page.changes.len() == 2).await;
+        assert_eq!(one.reached, one.changes[1].position);
+        let other = fresh.once(move |tx| after(tx, one.reached, 2), |page| page.changes.len() == 2).await;
         let d = other.changes.last().unwrap();
         assert_eq!((d.kind, d.tenant.as_ref(), d.revision, d.at), (Kind::Lead, Some(&tenant), 7, later(1)));
         assert_eq!(
             (d.events.as_deref(), other.changes[0].events.as_deref()),
             (Some("call.ended call.missed"), None)
         );
-        assert_eq!((other.reached, fresh.db.read(last).await.unwrap()), (end, end));
+        assert_eq!(other.reached, end);
+        fresh.once(last, |newest| *newest == end).await;
         let nothing = fresh.db.read(move |tx| after(tx, end, 2)).await.unwrap();
         assert_eq!((nothing.changes.len(), nothing.reached, nothing.restarted), (0, end, false));
-        let routing = fresh.db.read(move |tx| of_routing(tx, start)).await.unwrap();
+        let routing = fresh.once(move |tx| of_routing(tx, start), |page| !page.changes.is_empty()).await;
         assert_eq!(routing.changes.iter().map(|one| one.subject.as_str()).collect::<Vec<_>>(), ["tnt_1"]);
         assert!(routing.reached < end);
     }
@@ -107,11 +126,8 @@ async fn a_change_that_commits_late_under_a_lower_number_is_not_skipped() {
 #[tokio::test]
 async fn a_transaction_of_another_database_on_the_server_holds_nothing_up() {
     let Some(options) = postgres_options() else { return };
-    let (server, _) = options.url.split_once('?').unwrap();
-    let other = format!("other_{}", std::process::id());
-    server::script(server, &format!("drop database if exists {other}"));
-    server::script(server, &format!("create database {other}"));
-    let elsewhere = format!("{}/{other}", server.rsplit_once('/').unwrap().0);
+    let elsewhere = server::new_database().unwrap();
+    let other = elsewhere.clone();
     let (running, is_running) = tokio::sync::oneshot::channel();
     let (end, ended) = mpsc::channel::<()>();
     let report = std::thread::spawn(move || {
@@ -124,11 +140,10 @@ async fn a_transaction_of_another_database_on_the_server_holds_nothing_up() {
     let fresh = Fresh::open(options.clone(), None).await.with_tables().await;
     fresh.note(Kind::Call, "a", NOW).await;
     assert_eq!(fresh.subjects(Position::default(), 1).await.0, ["a"]);
-    let newest = fresh.db.read(last).await.unwrap();
-    assert_ne!(newest, Position::default());
+    fresh.once(last, |newest| *newest != Position::default()).await;
     end.send(()).unwrap();
     report.join().unwrap();
-    server::script(server, &format!("drop database {other}"));
+    server::drop_database(&other);
 }
 
 /// A transaction that stops half-way until it is told to go on.
@@ -187,8 +202,8 @@ async fn a_position_of_another_database_restarts_at_the_newest() {
             Engine::Postgres => [i64::MAX, 1 << 50].map(|transaction| Position { transaction, seq: 1 }),
         };
         for position in beyond {
-            let page = fresh.db.read(move |tx| after(tx, position, 10)).await.unwrap();
-            assert_eq!((page.changes.len(), page.reached, page.restarted), (0, end, true), "{position}");
+            let page = fresh.once(move |tx| after(tx, position, 10), |page| page.reached == end).await;
+            assert_eq!((page.changes.len(), page.restarted), (0, true), "{position}");
             assert!(!fresh.db.read(move |tx| is_complete_after(tx, position)).await.unwrap());
         }
         assert!(fresh.db.read(move |tx| is_complete_after(tx, end)).await.unwrap());
@@ -202,9 +217,11 @@ async fn a_reader_begins_with_what_is_new_and_then_keeps_its_place() {
         fresh.note(Kind::Call, "old", NOW).await;
         let (_, end) = fresh.subjects(Position::default(), 1).await;
         let begun = async || fresh.db.write(|tx| begin(tx, "reader")).await.unwrap();
-        assert_eq!(begun().await, end);
+        let first = begun().await;
+        // PostgreSQL's may be an earlier one, if a transaction of another database ends just then.
+        assert!(first == end || (fresh.db.engine() == Engine::Postgres && first < end), "{first}");
         fresh.note(Kind::Call, "new", NOW).await;
-        assert_eq!(begun().await, end, "it has read nothing yet");
+        assert_eq!(begun().await, first, "it has read nothing yet");
         assert_eq!(fresh.subjects(end, 1).await.0, ["new"]);
     }
 }
@@ -242,7 +259,8 @@ async fn what_is_forgotten_is_known_to_be_missing() {
         }
         fresh.note(Kind::Routing, "tnt_1", NOW).await;
         let (_, end) = fresh.subjects(Position::default(), 4).await;
-        let pages = fresh.db.read(move |tx| after(tx, Position::default(), 4)).await.unwrap();
+        let pages =
+            fresh.once(|tx| after(tx, Position::default(), 4), |page| page.changes.len() == 4).await;
         let at: Vec<Position> = pages.changes.iter().map(|change| change.position).collect();
         let complete =
             async |position| fresh.db.read(move |tx| is_complete_after(tx, position)).await.unwrap();
@@ -261,8 +279,8 @@ async fn what_is_forgotten_is_known_to_be_missing() {
         assert_eq!((forgotten(100).await, forgotten(100).await), (1, 0));
         assert_eq!([complete(at[1]).await, complete(at[2]).await], [false, true]);
         assert_eq!(fresh.subjects(Position::default(), 1).await.0, ["d"]);
-        let routing = fresh.db.read(|tx| of_routing(tx, Position::default())).await.unwrap();
-        assert_eq!(routing.changes.len(), 1, "routing is kept");
+        // Routing is kept.
+        fresh.once(|tx| of_routing(tx, Position::default()), |page| page.changes.len() == 1).await;
     }
 }
 
