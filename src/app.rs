@@ -42,6 +42,8 @@ pub struct Parts {
     pub clock: Clock,
     /// The LiveKit projects by name.
     pub projects: BTreeMap<String, Project>,
+    /// The Twilio account, if there is one.
+    pub twilio: Option<twilio::Client>,
     /// How long things may take.
     pub timing: Timing,
     /// Reconcile looks this often.

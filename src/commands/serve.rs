@@ -124,6 +124,7 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<App> {
     Ok(App::new(Parts {
         db,
         projects,
+        twilio: twilio(config)?,
         timing: timing(config),
         reconcile_every: config.calls.reconcile_every,
         keep_facts: config.retention.facts,
@@ -255,4 +256,26 @@ pub fn client(config: &LiveKitConfig, clock: &Clock) -> livekit::Result<Option<l
     let now: livekit::Now = Arc::new(move || clock.now().micros());
     let credentials = livekit::Credentials::new(key, secret.expose_secret());
     livekit::Client::new(url, credentials, livekit::Options::new(config.timeout, now)).map(Some)
+}
+
+/// What asks the configured Twilio account; none where there is no account.
+pub fn twilio(config: &Config) -> anyhow::Result<Option<twilio::Client>> {
+    let account = &config.twilio;
+    let Some(sid) = account.account_sid.clone() else { return Ok(None) };
+    let credentials = match (&account.api_key, &account.api_secret, &account.auth_token) {
+        (Some(key), Some(secret), _) => twilio::Credentials::api_key(sid, key, secret.expose_secret()),
+        (_, _, Some(token)) => twilio::Credentials::auth_token(sid, token.expose_secret()),
+        _ => return Ok(None),
+    };
+    let hosts = match (&account.api_url, &account.edge, &account.region) {
+        (Some(url), ..) => twilio::Hosts::all_at(url),
+        (None, Some(edge), Some(region)) => twilio::Hosts::of_region(edge, region),
+        _ => Ok(twilio::Hosts::default()),
+    };
+    let options = twilio::Options {
+        hosts: hosts.context("twilio.api_url, region, edge")?,
+        ..twilio::Options::default()
+    };
+    let credentials = credentials.context("the settings under [twilio]")?;
+    Ok(Some(twilio::Client::new(credentials, options)?))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::reader::Reader;
-use super::{Config, LiveKitConfig};
+use super::{Config, LiveKitConfig, TwilioConfig};
 use crate::auth::email;
 use crate::phone;
 
@@ -13,6 +13,7 @@ pub(super) fn check(config: &Config, reader: &mut Reader, hints: &mut Vec<String
     calls(config, reader);
     server(config, reader);
     numbers_and_agents(config, reader);
+    provision(config, reader);
     for project in &config.livekit {
         livekit(project, reader, hints);
     }
@@ -102,9 +103,32 @@ fn numbers_and_agents(config: &Config, reader: &mut Reader) {
     {
         reader.wrong("twilio.account_sid", "must be AC and 32 more characters; Twilio's console shows it");
     }
+    self::twilio(twilio, reader);
+}
+
+fn twilio(twilio: &TwilioConfig, reader: &mut Reader) {
+    if let Some(key) = &twilio.api_key
+        && !(key.starts_with("SK") && key.len() == 34)
+    {
+        reader.wrong("twilio.api_key", "must be SK and 32 more characters; Twilio's console shows it");
+    }
     let (has_sid, has_token) = (twilio.account_sid.is_some(), twilio.auth_token.is_some());
-    reader.needs(("twilio.account_sid", "twilio.auth_token"), !has_sid || has_token);
+    let (has_key, has_secret) = (twilio.api_key.is_some(), twilio.api_secret.is_some());
+    reader.needs(("twilio.account_sid", "twilio.auth_token"), !has_sid || has_token || has_key);
     reader.needs(("twilio.auth_token", "twilio.account_sid"), !has_token || has_sid);
+    reader.needs(("twilio.api_key", "twilio.account_sid"), !has_key || has_sid);
+    reader.needs(("twilio.api_key", "twilio.api_secret"), !has_key || has_secret);
+    reader.needs(("twilio.api_secret", "twilio.api_key"), !has_secret || has_key);
+    reader.needs(("twilio.region", "twilio.edge"), twilio.region.is_none() || twilio.edge.is_some());
+    reader.needs(("twilio.edge", "twilio.region"), twilio.edge.is_none() || twilio.region.is_some());
+    if let Some(url) = &twilio.api_url
+        && !matches!(url::Url::parse(url).as_ref().map(url::Url::scheme), Ok("http" | "https"))
+    {
+        reader.wrong("twilio.api_url", "must be a URL like http://127.0.0.1:4010");
+    }
+    if twilio.calls_every < Duration::from_secs(10) {
+        reader.wrong("twilio.calls_every", "must be at least 10s: each time costs Twilio a listing of calls");
+    }
 }
 
 fn livekit(project: &LiveKitConfig, reader: &mut Reader, hints: &mut Vec<String>) {
@@ -114,6 +138,14 @@ fn livekit(project: &LiveKitConfig, reader: &mut Reader, hints: &mut Vec<String>
         && let Err(why) = address(given)
     {
         reader.wrong(&url, why);
+    }
+    if let Some(uri) = &project.sip_uri
+        && !is_for_carriers(uri)
+    {
+        reader.wrong(
+            &key("sip_uri"),
+            "must be sip:, a host and how to get there, without a user: sip:example.sip.livekit.cloud;transport=tcp",
+        );
     }
     let (has_url, has_key) = (project.url.is_some(), project.api_key.is_some());
     let has_secret = project.api_secret.is_some();
@@ -132,6 +164,25 @@ fn livekit(project: &LiveKitConfig, reader: &mut Reader, hints: &mut Vec<String>
             "{url} is not set: who asks is answered, but no agent is dispatched through LiveKit project {:?}",
             project.project
         ));
+    }
+}
+
+/// Can a carrier be told to send calls here? A user would be sent for every number instead of the number itself.
+fn is_for_carriers(uri: &str) -> bool {
+    let Some(rest) = uri.strip_prefix("sip:") else { return false };
+    let host = rest.split(';').next().unwrap_or_default();
+    let is_host = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-:[]".contains(c));
+    is_host && !rest.contains(char::is_whitespace)
+}
+
+fn provision(config: &Config, reader: &mut Reader) {
+    if let Some(url) = &config.server.public_url
+        && !url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    {
+        reader.wrong("server.public_url", "must be a URL like https://calls.example.com");
+    }
+    if config.provision.drift_every < Duration::from_secs(60) {
+        reader.wrong("provision.drift_every", "must be at least 1m: each time costs Twilio a dozen requests");
     }
 }
 

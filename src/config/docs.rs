@@ -6,7 +6,8 @@ use std::path::Path;
 use super::DEFAULTS;
 use super::names::{full_variable, own_variable};
 
-const SECRETS: [&str; 4] = ["auth.signing_secret", "database.url", "livekit.api_secret", "twilio.auth_token"];
+const SECRETS: [&str; 5] =
+    ["auth.signing_secret", "database.url", "livekit.api_secret", "twilio.auth_token", "twilio.api_secret"];
 
 /// The default file as a page: its comments are the text, its values the defaults.
 fn page() -> String {

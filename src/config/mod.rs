@@ -26,8 +26,8 @@ pub use mistakes::{Mistake, Mistakes};
 pub use origin::Origin;
 pub use sections::{
     AgentsConfig, ApiConfig, AuthConfig, CallsConfig, DatabaseConfig, LiveKitConfig, LogConfig,
-    MetricsConfig, NumbersConfig, OutgoingWebhooksConfig, RetentionConfig, ServerConfig, TwilioConfig,
-    WebhooksConfig,
+    MetricsConfig, NumbersConfig, OutgoingWebhooksConfig, ProvisionConfig, RetentionConfig, ServerConfig,
+    TwilioConfig, WebhooksConfig,
 };
 pub use values::{DatabaseUrl, LogFormat, LogLevel};
 
@@ -65,6 +65,8 @@ pub struct Config {
     pub log: LogConfig,
     /// The Twilio account.
     pub twilio: TwilioConfig,
+    /// What is set up at Twilio and LiveKit.
+    pub provision: ProvisionConfig,
 }
 
 /// What the settings are read from. Nothing else is looked at.

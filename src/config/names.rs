@@ -6,7 +6,7 @@ use super::DEFAULTS;
 pub(super) const DEFAULT_PROJECT: &str = "default";
 
 /// Variables with names of their own. All others are SWITCHBOARD_SECTION__KEY.
-const NAMES: [(&str, &str); 14] = [
+const NAMES: [(&str, &str); 18] = [
     ("PORT", "server.port"),
     ("DATABASE_URL", "database.url"),
     ("DATABASE_URL_FILE", "database.url_file"),
@@ -15,10 +15,14 @@ const NAMES: [(&str, &str); 14] = [
     ("LIVEKIT_API_SECRET", "livekit.default.api_secret"),
     ("LIVEKIT_API_SECRET_FILE", "livekit.default.api_secret_file"),
     ("LIVEKIT_INBOUND_TRUNK_ID", "livekit.default.inbound_trunk_id"),
+    ("LIVEKIT_SIP_URI", "livekit.default.sip_uri"),
     ("LIVEKIT_OUTBOUND_TRUNK_ID", "livekit.default.outbound_trunk_id"),
     ("TWILIO_ACCOUNT_SID", "twilio.account_sid"),
     ("TWILIO_AUTH_TOKEN", "twilio.auth_token"),
     ("TWILIO_AUTH_TOKEN_FILE", "twilio.auth_token_file"),
+    ("TWILIO_API_KEY", "twilio.api_key"),
+    ("TWILIO_API_SECRET", "twilio.api_secret"),
+    ("TWILIO_API_SECRET_FILE", "twilio.api_secret_file"),
     ("TWILIO_PHONE_NUMBER", "twilio.phone_number"),
     ("RUST_LOG", "log.level"),
 ];

@@ -24,6 +24,8 @@ pub struct ServerConfig {
     pub trusted_proxies: u32,
     /// The longest a stop waits for what is running.
     pub shutdown_grace: Duration,
+    /// Where LiveKit and people reach this server from outside, without a slash at its end.
+    pub public_url: Option<String>,
 }
 
 impl ServerConfig {
@@ -65,6 +67,8 @@ pub struct LiveKitConfig {
     pub api_secret: Option<SecretString>,
     /// The trunk that calls come in on; `None`: not told.
     pub inbound_trunk_id: Option<String>,
+    /// Where a carrier sends calls for this project.
+    pub sip_uri: Option<String>,
     /// The trunk that calls go out on.
     pub outbound_trunk_id: Option<String>,
     /// The longest one request to it may take.
@@ -192,8 +196,27 @@ pub struct TwilioConfig {
     pub account_sid: Option<String>,
     /// Its secret.
     pub auth_token: Option<SecretString>,
+    /// An API key that asks instead of the account.
+    pub api_key: Option<String>,
+    /// That key's secret.
+    pub api_secret: Option<SecretString>,
+    /// Twilio's region, if it is not US1.
+    pub region: Option<String>,
+    /// Twilio's edge; given together with the region.
+    pub edge: Option<String>,
+    /// Where Twilio's API is instead of at Twilio.
+    pub api_url: Option<String>,
+    /// From one look at the account's calls to the next.
+    pub calls_every: Duration,
     /// Its main number, as it was written.
     pub phone_number: Option<String>,
+}
+
+/// `[provision]`
+#[derive(Clone, Debug)]
+pub struct ProvisionConfig {
+    /// From one look for what somebody has changed by hand to the next.
+    pub drift_every: Duration,
 }
 
 pub(super) fn read(from: &mut Reader) -> Config {
@@ -205,6 +228,9 @@ pub(super) fn read(from: &mut Reader) -> Config {
             ask_timeout: from.get("server.ask_timeout"),
             trusted_proxies: from.get("server.trusted_proxies"),
             shutdown_grace: from.get("server.shutdown_grace"),
+            public_url: from
+                .optional::<String>("server.public_url")
+                .map(|url| url.trim_end_matches('/').to_owned()),
         },
         database: DatabaseConfig {
             url: from.get("database.url"),
@@ -252,8 +278,15 @@ pub(super) fn read(from: &mut Reader) -> Config {
         twilio: TwilioConfig {
             account_sid: from.optional("twilio.account_sid"),
             auth_token: from.optional("twilio.auth_token"),
+            api_key: from.optional("twilio.api_key"),
+            api_secret: from.optional("twilio.api_secret"),
+            region: from.optional("twilio.region"),
+            edge: from.optional("twilio.edge"),
+            api_url: from.optional("twilio.api_url"),
+            calls_every: from.get("twilio.calls_every"),
             phone_number: from.optional("twilio.phone_number"),
         },
+        provision: ProvisionConfig { drift_every: from.get("provision.drift_every") },
     }
 }
 
@@ -264,6 +297,7 @@ fn livekit(from: &mut Reader, project: String) -> LiveKitConfig {
         api_key: from.optional(&key("api_key")),
         api_secret: from.optional(&key("api_secret")),
         inbound_trunk_id: from.optional(&key("inbound_trunk_id")),
+        sip_uri: from.optional(&key("sip_uri")),
         outbound_trunk_id: from.optional(&key("outbound_trunk_id")),
         timeout: from.get_or(&key("timeout"), Duration::from_secs(4)),
         project,

@@ -416,7 +416,13 @@ fn no_secret_is_ever_shown() {
     let secrets: Vec<&str> = loaded.settings.iter().filter(|one| one.secret).map(|one| &*one.key).collect();
     assert_eq!(
         secrets,
-        ["database.url", "livekit.default.api_secret", "auth.signing_secret", "twilio.auth_token"]
+        [
+            "database.url",
+            "livekit.default.api_secret",
+            "auth.signing_secret",
+            "twilio.auth_token",
+            "twilio.api_secret"
+        ]
     );
 }
 

@@ -259,8 +259,7 @@ async fn what_is_forgotten_is_known_to_be_missing() {
         }
         fresh.note(Kind::Routing, "tnt_1", NOW).await;
         let (_, end) = fresh.subjects(Position::default(), 4).await;
-        let pages =
-            fresh.once(|tx| after(tx, Position::default(), 4), |page| page.changes.len() == 4).await;
+        let pages = fresh.once(|tx| after(tx, Position::default(), 4), |page| page.changes.len() == 4).await;
         let at: Vec<Position> = pages.changes.iter().map(|change| change.position).collect();
         let complete =
             async |position| fresh.db.read(move |tx| is_complete_after(tx, position)).await.unwrap();
