@@ -25,6 +25,7 @@ pub mod logs;
 pub mod metrics;
 pub mod outgoing;
 pub mod phone;
+pub mod progress;
 pub mod routing_file;
 pub mod tenancy;
 pub mod views;
