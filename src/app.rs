@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::alive::LastRefused;
 use crate::auth::Auth;
 use crate::call::attend::Timing;
 use crate::call::fact::Fact;
@@ -110,6 +111,7 @@ struct Inner {
     wakes_at: AtomicI64,
     live: Live,
     webhooks_due: Notify,
+    last_refused: LastRefused,
 }
 
 impl std::ops::Deref for App {
@@ -137,6 +139,7 @@ impl App {
             wakes_at: AtomicI64::new(i64::MAX),
             live,
             webhooks_due: Notify::new(),
+            last_refused: LastRefused::default(),
         }))
     }
 
@@ -171,6 +174,11 @@ impl App {
         }
         *routing = Arc::new(next);
         Ok(())
+    }
+
+    /// When a webhook was last refused.
+    pub(crate) fn last_refused(&self) -> &LastRefused {
+        &self.0.last_refused
     }
 
     /// What changes, as it is committed.

@@ -4,6 +4,7 @@
 //! [`http`] are the doors, [`live`] and [`outgoing`] tell others what changes, [`db`] keeps everything, [`commands`] is
 //! what a person types.
 
+pub mod alive;
 pub mod analytics;
 pub mod app;
 pub mod audit;

@@ -9,6 +9,7 @@ pub mod completions;
 pub mod config;
 pub mod context;
 pub mod demo;
+pub mod doctor;
 pub mod explain;
 pub mod export;
 mod filters;
@@ -83,6 +84,8 @@ enum Command {
     Calls(calls::Args),
     /// Explain who answers a call and why: a real one, or one that might come
     Explain(explain::Args),
+    /// Say what is wrong with the set-up, what it means to a caller, and what to do
+    Doctor(doctor::Args),
     /// Check that every number leads to somebody who answers
     #[command(subcommand)]
     Campaigns(campaigns::Command),
@@ -130,6 +133,7 @@ async fn run(command: Command, context: &Context) -> anyhow::Result<Ended> {
     match command {
         Command::Serve(args) => start::run(&args, context).await,
         Command::Demo(args) => demo::run(&args, context).await,
+        Command::Doctor(args) => doctor::run(&args, context).await,
         Command::Apply(args) => routes::apply(args, context).await,
         Command::Export(args) => routes::export(args, context).await,
         Command::Call(args) => call::run(&args, context).await,

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
 
+use crate::alive;
 use crate::app::{Api, App, DEFAULT_PROJECT, Doors, Parts, Project};
 use crate::auth::passwords::Passwords;
 use crate::auth::people::{self, FirstAdmin};
@@ -55,6 +56,7 @@ pub async fn serve(
     let first_admin = first_admin(config, &app).await?;
     carry_out::work(&app).context("starting what runs besides the doors")?;
     let address = listener.local_addr()?;
+    alive::start(&app, address);
     listening(Started { address, app: &app, first_admin: first_admin.as_ref() });
     drop(first_admin);
     let doors = http::router(&app).into_make_service_with_connect_info::<SocketAddr>();

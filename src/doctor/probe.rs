@@ -36,6 +36,11 @@ pub enum Worker {
     },
 }
 
+/// A name for such a room, which no other has.
+pub fn room() -> String {
+    format!("{ROOM}{}", uuid::Uuid::now_v7().simple())
+}
+
 /// Looks for a worker of each of these agents.
 pub async fn all(client: &Client, agents: BTreeSet<String>) -> BTreeMap<String, Worker> {
     let probes = agents.into_iter().map(|agent| async move {
@@ -47,7 +52,7 @@ pub async fn all(client: &Client, agents: BTreeSet<String>) -> BTreeMap<String, 
 
 /// Looks for a worker of this agent: dispatches it into a room of its own, which is deleted again.
 pub async fn one(client: &Client, agent: &str, within: Duration) -> Worker {
-    let room = format!("{ROOM}{}", uuid::Uuid::now_v7().simple());
+    let room = room();
     let found = taken(client, agent, &room, within).await;
     // A room that is left behind ends by itself once nobody is in it; the agent leaves it when it likes.
     if let Err(error) = client.delete_room(&room).await {

@@ -31,6 +31,15 @@ pub fn project(app: &App, headers: &HeaderMap, body: &[u8]) -> Result<String, Pr
     found.ok_or(Problem::Unauthenticated(if none { UNSIGNED } else { WRONGLY_SIGNED }))
 }
 
+/// What is wrong with a webhook that nobody we know signed, for whoever looks for it.
+pub fn what_is_missing(headers: &HeaderMap) -> &'static str {
+    if headers.contains_key(SIGNATURE) || headers.contains_key(AUTHORIZATION) {
+        "it was signed with another API key or secret, or by another clock"
+    } else {
+        "it was not signed"
+    }
+}
+
 fn by_hmac(app: &App, signature: &str, body: &[u8]) -> Option<String> {
     let hex = signature.trim();
     let claimed = hex::decode(hex.strip_prefix("sha256=").unwrap_or(hex)).ok()?;

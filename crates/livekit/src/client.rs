@@ -121,6 +121,16 @@ impl Client {
         Ok(list(&answer, "rooms", Room::read))
     }
 
+    /// Makes a room, which ends by itself once nobody has been in it for `empty_for`, in whole seconds. One that is
+    /// there already stays as it is.
+    pub async fn create_room(&self, name: &str, empty_for: Duration) -> Result<Room> {
+        let grants = Grants { room_create: true, ..Grants::default() };
+        let body = json!({ "name": name, "empty_timeout": empty_for.as_secs() });
+        let answer = self.call("CreateRoom", grants, body).await?;
+        let made = Fields::of(&answer).map(Room::read);
+        made.ok_or(Error::Unreadable { call: "CreateRoom", why: "it is no room".to_owned() })
+    }
+
     /// Who is in a room; nobody if there is no such room.
     pub async fn list_participants(&self, room: &str) -> Result<Vec<Participant>> {
         match self.call("ListParticipants", manages(room), json!({ "room": room })).await {

@@ -8,6 +8,7 @@ mod calls;
 mod checked;
 mod client;
 mod crowd;
+mod doctor;
 mod explain;
 mod lost;
 pub(crate) mod process;

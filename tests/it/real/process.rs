@@ -75,6 +75,24 @@ impl Process {
         self.running = Some((process, url));
     }
 
+    /// Starts it with another value of a variable from here on.
+    pub(crate) fn set(&mut self, name: &'static str, value: impl Into<String>) {
+        self.environment.retain(|(known, _)| *known != name);
+        self.environment.push((name, value.into()));
+    }
+
+    /// A second server on the same database.
+    pub(crate) async fn second(&self) -> Process {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut second = Process { folder, environment: self.environment.clone(), running: None };
+        second.environment.retain(|(name, _)| *name != "SWITCHBOARD_SERVER__PUBLIC_URL");
+        if !second.environment.iter().any(|(name, _)| *name == "DATABASE_URL") {
+            second.set("DATABASE_URL", self.database());
+        }
+        second.start().await;
+        second
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.running.as_ref().expect("it runs").1
     }
@@ -102,7 +120,19 @@ impl Process {
 
     /// How a command ends, and what it prints as JSON.
     pub(crate) async fn ends(&self, line: &[&str]) -> (Option<i32>, Value) {
-        let ran = self.output(line).await;
+        self.ends_with(line, &[]).await
+    }
+
+    /// As `ends`, with other variables for this once.
+    pub(crate) async fn ends_with(
+        &self,
+        line: &[&str],
+        environment: &[(&str, &str)],
+    ) -> (Option<i32>, Value) {
+        let mut command = self.command(line);
+        command.envs(environment.iter().copied());
+        let ran = tokio::task::spawn_blocking(move || command.output()).await.expect("it ran");
+        let ran = ran.expect("the program starts");
         let printed = serde_json::from_slice(&ran.stdout);
         (ran.status.code(), printed.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&ran.stderr))))
     }
