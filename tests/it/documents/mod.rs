@@ -173,6 +173,14 @@ fn sql_is_in_db_only_and_livekit_at_the_edges_only() {
 }
 
 #[test]
+fn every_check_of_the_doctor_is_described_and_no_other() {
+    let page = read("docs/doctor.md");
+    let described: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    assert_eq!(described, switchboard::doctor::rules::ALL);
+}
+
+#[test]
 fn links_between_the_documents_lead_somewhere() {
     let mut documents: Vec<String> =
         ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(ToOwned::to_owned).into();

@@ -127,8 +127,21 @@ fn carry_out(world: &World, asked: &Asked) -> Outcome<Reply> {
             account.credentials.iter().find(fits).cloned()
         });
         let who = who.ok_or_else(Refusal::unauthenticated)?;
-        route::answer(state, &who, &asked.seen, now_us)
+        let mut seen = asked.seen.clone();
+        if let Some(largest) = state.largest_page {
+            shorten(&mut seen.query, largest);
+        }
+        route::answer(state, &who, &seen, now_us)
     })
+}
+
+/// Has pages of a list be no larger than this.
+fn shorten(query: &mut [(String, String)], largest: usize) {
+    for (name, value) in query {
+        if name == "PageSize" && value.parse::<usize>().is_ok_and(|asked| asked > largest) {
+            *value = largest.to_string();
+        }
+    }
 }
 
 /// With the headers that each of Twilio's answers has.

@@ -168,6 +168,12 @@ impl Fake {
         self.world.look(|state| state.most_at_once)
     }
 
+    /// Pages of lists are no larger than this from now on, whatever is asked for: lists of several pages without
+    /// thousands of items.
+    pub fn set_largest_page(&self, items: usize) {
+        self.world.change(|state| state.largest_page = Some(items));
+    }
+
     /// Adds a number to the account, and gives its sid.
     pub fn add_number(&self, phone_number: &str, number_type: &NumberType) -> String {
         self.add(|state, sid, now_us| numbers::new(state, sid, phone_number, number_type, now_us))

@@ -29,6 +29,8 @@ pub(super) struct State {
     /// How many requests are being answered, and how many were at most.
     pub(super) at_once: usize,
     pub(super) most_at_once: usize,
+    /// Pages are no larger than this, whatever is asked for.
+    pub(super) largest_page: Option<usize>,
     serial: u64,
 }
 

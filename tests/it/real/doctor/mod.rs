@@ -1,6 +1,7 @@
 //! `doctor` against a right set-up, and against the same with one thing wrong at a time: it names that one and only
 //! that one. LiveKit, its webhooks and the agents are real; Twilio is pretended.
 
+mod from_nothing;
 mod here;
 mod livekit_side;
 mod setup;
