@@ -68,7 +68,11 @@ pub(super) async fn webhooks(at: &mut SetUp) {
     at.webhooks.set_target(Some(&url));
     at.switchboard.set("SWITCHBOARD_SERVER__PUBLIC_URL", url);
     // What LiveKit still tries to tell of the rooms before comes first.
-    eventually("the webhooks come again", async || {
+    until_right(at, "the webhooks come again").await;
+}
+
+async fn until_right(at: &SetUp, what: &str) {
+    eventually(what, async || {
         let (code, _) = at.doctor(&[]).await;
         (code == Some(0)).then_some(())
     })
@@ -80,5 +84,6 @@ pub(super) async fn agents(at: &mut SetUp) {
     at.agent = None;
     at.finds_with(&[], ("agents", AGENT)).await;
     at.agent = Some(AgentProcess::start(&at.livekit, AGENT, Behaviour::answers()).await);
-    at.is_right().await;
+    // LiveKit gathers the names of its workers first.
+    until_right(at, "the worker takes jobs").await;
 }
