@@ -27,6 +27,7 @@ pub mod leases;
 pub mod migrate;
 mod notice;
 mod observe;
+pub mod operations;
 mod options;
 mod postgres;
 mod queue;

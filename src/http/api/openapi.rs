@@ -298,7 +298,7 @@ fn good(answer: &AnswerDoc, doc: &Doc, made: &mut Schemas) -> Value {
     if answer.has_etag {
         headers["ETag"] = json!({"schema": {"type": "string"}, "description": "The version, for If-Match."});
     }
-    if answer.status == 201 {
+    if matches!(answer.status, 201 | 202) {
         headers["Location"] = json!({"schema": {"type": "string"}, "description": "Where it is."});
         if doc.once {
             let says = "`true` when this is the answer to an earlier request with the same key.";
