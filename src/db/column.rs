@@ -77,7 +77,17 @@ text_column!(CampaignStatus, NumberKind, Provider);
 text_column!(TenantId, CampaignId, AgentId, NumberId, TrunkId, CallId, LeadId, JobId);
 text_column!(Status, EndReason);
 text_column!(
-    UserId, SessionId, ApiKeyId, AuditId, NoteId, TaskId, ErasureId, EndpointId, EventId, DeliveryId, OperationId
+    UserId,
+    SessionId,
+    ApiKeyId,
+    AuditId,
+    NoteId,
+    TaskId,
+    ErasureId,
+    EndpointId,
+    EventId,
+    DeliveryId,
+    OperationId
 );
 text_column!(crate::operations::Kind, crate::db::operations::State);
 

@@ -41,11 +41,7 @@ pub enum Worker {
 }
 
 /// Looks for a worker of each of these agents, and says how far that has got.
-pub async fn all(
-    client: &Client,
-    agents: BTreeSet<String>,
-    progress: &Progress,
-) -> BTreeMap<String, Worker> {
+pub async fn all(client: &Client, agents: BTreeSet<String>, progress: &Progress) -> BTreeMap<String, Worker> {
     progress.begin("looking who runs the agents", u64::try_from(agents.len()).ok());
     let probes = agents.into_iter().map(|agent| async move {
         let worker = one(client, &agent, HIDDEN_FOR).await;

@@ -176,9 +176,7 @@ impl Example for CampaignsChecked {
             fallback_agent: Some("reception".to_owned()),
             state: State::AtRisk,
             says: says.to_owned(),
-            remedy: Some(
-                "start a worker that registers as \"telephony-agent\", or mend the name".to_owned(),
-            ),
+            remedy: Some("start a worker that registers as \"telephony-agent\", or mend the name".to_owned()),
             decision,
         };
         let agents = [

@@ -266,7 +266,9 @@ async fn finish(app: &App, claim: &Claim, end: End) {
         });
         match noted.await {
             Ok(true) => return tracing::info!(state = end.state.as_str(), "the operation is over"),
-            Ok(false) => return tracing::warn!("the operation was taken over meanwhile: its outcome is dropped"),
+            Ok(false) => {
+                return tracing::warn!("the operation was taken over meanwhile: its outcome is dropped");
+            }
             Err(error) if app.clock.now() >= until || app.stop().is_cancelled() => {
                 return tracing::warn!(%error, "the operation's outcome could not be noted: it is begun again");
             }

@@ -50,10 +50,8 @@ pub(super) fn routes() -> Vec<Route> {
                  no tenant checks all.",
             )
             .needs(Role::Operator)
-            .body::<OperationCreate>()
-            .once()
             .fails(StatusCode::CONFLICT, "One of its kind is not over yet; the detail names it.")
-            .answers::<OperationDetail>(StatusCode::ACCEPTED, "The operation, which waits to be begun."),
+            .starts::<OperationCreate, OperationDetail>("The operation, which waits to be begun.", waiting()),
         Route::get(one, show)
             .named("getOperation", TAG, "Show an operation with what came of it, or wait for that")
             .says(
@@ -147,7 +145,8 @@ async fn list(
 ) -> Result<axum::Json<Page<Operation>>, Problem> {
     let asked = Asked::<OperationId>::new(params.cursor.as_deref(), params.limit)?;
     let tenant = who.narrowed_to(params.tenant_id)?;
-    let kinds = Kind::of_role(who.role).into_iter().filter(|kind| params.kind.is_none_or(|only| only == *kind));
+    let kinds =
+        Kind::of_role(who.role).into_iter().filter(|kind| params.kind.is_none_or(|only| only == *kind));
     let filter = Filter { tenant, kinds: kinds.collect(), state: params.state };
     let (after, rows) = (asked.after.clone(), asked.rows());
     let found = app.db.read(move |tx| operations::list(tx, &filter, after.as_ref(), rows)).await?;
@@ -161,7 +160,9 @@ async fn list(
 fn whose(who: &Who, rights: Rights, given: Option<&TenantId>) -> Result<Option<TenantId>, Problem> {
     may(who, rights)?;
     match rights.breadth {
-        Breadth::TenantOrAll if who.role == Role::Admin && who.tenant.is_none() && given.is_none() => Ok(None),
+        Breadth::TenantOrAll if who.role == Role::Admin && who.tenant.is_none() && given.is_none() => {
+            Ok(None)
+        }
         Breadth::Tenant | Breadth::TenantOrAll => who.tenant_for(given).map(Some),
         Breadth::All if who.tenant.is_some() => Err(Problem::Forbidden(access::not_enough(Role::Admin))),
         Breadth::All if given.is_some() => {
@@ -311,22 +312,32 @@ impl Example for OperationCreate {
     }
 }
 
+/// The operation of the examples when it was just asked for.
+fn asked_for() -> Operation {
+    let kind = Kind::CampaignsCheck;
+    let mut parameters = kind.example().0.as_object().cloned().unwrap_or_default();
+    parameters.retain(|name, _| name != "kind" && name != "tenantId");
+    let actor = audit::Actor { id: Some(ids::USER.to_owned()), ..audit::Actor::system() };
+    let asked = Operation::new((kind, parameters), Some(ids::TENANT.into()), actor, example::at(86_400));
+    Operation { id: ids::OPERATION.into(), ..asked }
+}
+
+/// The same as it is answered then.
+fn waiting() -> Value {
+    let detail = OperationDetail { operation: asked_for(), result: None };
+    serde_json::to_value(detail).unwrap_or_default()
+}
+
 impl Example for Operation {
     fn example() -> Operation {
-        let kind = Kind::CampaignsCheck;
-        let mut parameters = kind.example().0.as_object().cloned().unwrap_or_default();
-        parameters.retain(|name, _| name != "kind" && name != "tenantId");
-        let actor = audit::Actor { id: Some(ids::USER.to_owned()), ..audit::Actor::system() };
-        let asked = Operation::new((kind, parameters), Some(ids::TENANT.into()), actor, example::at(86_400));
         let says = "looking who runs the agents".to_owned();
         Operation {
-            id: ids::OPERATION.into(),
             state: operations::State::Succeeded,
             progress: OperationProgress { done: 2, total: Some(2), says },
             revision: 4,
             started_at: Some(example::at(86_400)),
             ended_at: Some(example::at(86_406)),
-            ..asked
+            ..asked_for()
         }
     }
 }
