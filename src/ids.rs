@@ -165,6 +165,8 @@ id! {
     ErasureId = "ers";
     /// A tenant's address for webhooks.
     EndpointId = "whe";
+    /// Long work that somebody asked for.
+    OperationId = "op";
     /// What a webhook tells.
     EventId = "evt";
     /// One event for one endpoint.

@@ -1,8 +1,8 @@
 //! Switchboard: the inbound-call control plane for voice AI agents.
 //!
 //! In reading order: [`call`] holds the rules, [`hear`] takes a fact in, [`carry_out`] acts on what was decided,
-//! [`http`] are the doors, [`live`] and [`outgoing`] tell others what changes, [`db`] keeps everything, [`commands`] is
-//! what a person types.
+//! [`http`] are the doors, [`live`] and [`outgoing`] tell others what changes, [`operations`] does what takes long,
+//! [`db`] keeps everything, [`commands`] is what a person types.
 
 pub mod alive;
 pub mod analytics;
@@ -24,6 +24,7 @@ pub mod ids;
 pub mod live;
 pub mod logs;
 pub mod metrics;
+pub mod operations;
 pub mod outgoing;
 pub mod phone;
 pub mod progress;

@@ -7,7 +7,7 @@ use crate::auth;
 use crate::call::routing::Routing;
 use crate::clock::Timestamp;
 use crate::db::changes::{self, Position};
-use crate::db::{self, deliveries, endpoints, facts, jobs, leases, routing};
+use crate::db::{self, deliveries, endpoints, facts, jobs, leases, operations, routing};
 use crate::hear::ATTEND;
 use crate::ids::{CallId, TenantId};
 use crate::{live, outgoing};
@@ -34,6 +34,7 @@ pub fn work(app: &App) -> std::io::Result<()> {
     app.keep_running("forgetting what is past its retention", |app| async move { forget(&app).await });
     reconcile::start(app);
     live::start(app);
+    crate::operations::start(app);
     outgoing::start(app)
 }
 
@@ -112,11 +113,12 @@ async fn reload_changed(app: &App, seen: Position) -> db::Result<Position> {
     Ok(page.reached)
 }
 
-/// Forgets facts, changes and webhooks past their retention, a little at a time, on one replica.
+/// Forgets facts, changes, webhooks and operations past their retention, a little at a time, on one replica.
 async fn forget(app: &App) {
     while !app.stop().is_cancelled() {
         let now = app.clock.now();
         let before = now.saturating_sub(app.keep_facts);
+        let done_before = now.saturating_sub(crate::operations::KEPT);
         let told_before = now.saturating_sub(app.outgoing.keep);
         let me = app.me().to_owned();
         let forgotten = app.db.write(move |tx| -> db::Result<_> {
@@ -127,8 +129,9 @@ async fn forget(app: &App) {
             let people = auth::forget(tx, now, FORGET_AT_ONCE)?;
             let changes = changes::forget(tx, before, FORGET_AT_ONCE)?;
             let webhooks = deliveries::forget(tx, told_before, FORGET_AT_ONCE)?;
+            let operations = operations::forget(tx, done_before, FORGET_AT_ONCE)?;
             endpoints::forget_secrets(tx, now)?;
-            Ok(facts.max(people).max(changes).max(webhooks))
+            Ok(facts.max(people).max(changes).max(webhooks).max(operations))
         });
         let more = match forgotten.await {
             Ok(forgotten) => i64::try_from(forgotten).is_ok_and(|forgotten| forgotten == FORGET_AT_ONCE),

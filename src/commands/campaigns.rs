@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 
 use anyhow::Context as _;
 use comfy_table::Color;
-use serde::Serialize;
 
 use crate::app::DEFAULT_PROJECT;
 use crate::config::Config;
-use crate::doctor::flow::{self, Counts, Flow, State};
+use crate::doctor::campaigns::{self, Checked};
+use crate::doctor::flow::{self, Flow, State};
 use crate::doctor::probe::{self, Worker};
+use crate::progress::Progress;
 
 use super::screen::{self, Screen};
 use super::{Context, Ended, context, filters, livekit, words};
@@ -52,18 +53,6 @@ pub struct Args {
     limit: usize,
 }
 
-/// What was found.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Checked {
-    /// How many numbers there are in each state.
-    pub summary: BTreeMap<State, usize>,
-    /// Who runs each agent.
-    pub agents: BTreeMap<String, Worker>,
-    /// The numbers, the worst first.
-    pub numbers: Vec<Flow>,
-}
-
 /// Checks.
 pub async fn run(command: &Command, context: &Context) -> anyhow::Result<Ended> {
     let Command::Check(args) = command;
@@ -89,24 +78,15 @@ async fn check(args: &Args, config: &Config, context: &Context) -> anyhow::Resul
         if let (Some(id), Some(text)) = (&tenant, &args.tenant) {
             anyhow::ensure!(routing.tenants.contains_key(id), "there is no tenant {text:?}");
         }
-        let now = context.clock.now();
-        let project = project.to_owned();
-        let flows = db.report(move |tx| -> crate::db::Result<_> {
-            let counts = Counts::read(tx, &routing)?;
-            Ok(flow::check(&routing, tenant.as_ref(), (&project, &counts, now)))
-        });
+        let at = (project.to_owned(), context.clock.now());
+        let flows = campaigns::flows(&db, Box::new(routing), tenant, at);
         flows.await.context("counting the calls in use")
     };
     let flows = read.await;
     db.close().await;
     let flows = flows?;
     let agents = workers(args, config, (project, &flows), context).await?;
-    let numbers = flow::with_workers(flows, &agents);
-    let mut summary = BTreeMap::new();
-    for number in &numbers {
-        *summary.entry(number.state).or_default() += 1;
-    }
-    Ok(Checked { summary, agents, numbers })
+    Ok(Checked::new(flows, agents))
 }
 
 /// Who runs the agents, as far as it can be found out.
@@ -126,7 +106,7 @@ async fn workers(
     }
     match livekit::client(config, project, context) {
         Err(error) => unknown(&format!("{error:#}")),
-        Ok(client) => Ok(probe::all(&client, names).await),
+        Ok(client) => Ok(probe::all(&client, names, &Progress::new()).await),
     }
 }
 

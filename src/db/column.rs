@@ -13,7 +13,7 @@ use crate::call::{EndReason, Status};
 use crate::clock::Timestamp;
 use crate::ids::{
     AgentId, ApiKeyId, AuditId, CallId, CampaignId, DeliveryId, EndpointId, ErasureId, EventId, JobId,
-    LeadId, NoteId, NumberId, SessionId, TaskId, TenantId, TrunkId, UserId,
+    LeadId, NoteId, NumberId, OperationId, SessionId, TaskId, TenantId, TrunkId, UserId,
 };
 use crate::tenancy::{CampaignStatus, NumberKind, Provider};
 
@@ -77,8 +77,19 @@ text_column!(CampaignStatus, NumberKind, Provider);
 text_column!(TenantId, CampaignId, AgentId, NumberId, TrunkId, CallId, LeadId, JobId);
 text_column!(Status, EndReason);
 text_column!(
-    UserId, SessionId, ApiKeyId, AuditId, NoteId, TaskId, ErasureId, EndpointId, EventId, DeliveryId
+    UserId,
+    SessionId,
+    ApiKeyId,
+    AuditId,
+    NoteId,
+    TaskId,
+    ErasureId,
+    EndpointId,
+    EventId,
+    DeliveryId,
+    OperationId
 );
+text_column!(crate::operations::Kind, crate::db::operations::State);
 
 impl rusqlite::ToSql for Timestamp {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

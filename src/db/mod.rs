@@ -28,6 +28,7 @@ pub mod leases;
 pub mod migrate;
 mod notice;
 mod observe;
+pub mod operations;
 mod options;
 mod postgres;
 pub mod probes;

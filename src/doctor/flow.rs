@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::call::EndReason;
@@ -17,8 +18,9 @@ use crate::views::DecisionView;
 use super::probe::Worker;
 
 /// How a call to a number would end. The worst first.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "FlowState")]
 pub enum State {
     /// Nobody would answer, and nobody meant it so.
     Lost,
@@ -46,8 +48,9 @@ impl State {
 }
 
 /// A number, and how a call to it would end.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "NumberFlow")]
 pub struct Flow {
     /// The number, in E.164.
     pub number: String,
@@ -77,10 +80,10 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Counts them.
-    pub fn read(tx: &mut Tx<'_>, routing: &Routing) -> db::Result<Counts> {
+    /// Counts them, or those of one tenant.
+    pub fn read(tx: &mut Tx<'_>, routing: &Routing, only: Option<&TenantId>) -> db::Result<Counts> {
         let mut counts = Counts::default();
-        for tenant in routing.tenants.values() {
+        for tenant in routing.tenants.values().filter(|tenant| only.is_none_or(|only| *only == tenant.id)) {
             if tenant.max_concurrent.is_some() {
                 counts.tenants.insert(tenant.id.clone(), calls::open_of_tenant(tx, &tenant.id)?);
             }

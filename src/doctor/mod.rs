@@ -2,6 +2,7 @@
 //!
 //! [`gather`] asks everybody, [`rules`] judge what they said without asking anybody, [`fix`] does what is safe.
 
+pub mod campaigns;
 pub mod facts;
 pub mod fix;
 pub mod flow;

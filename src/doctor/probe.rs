@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
 use livekit::{Client, NewDispatch};
+use schemars::JsonSchema;
 use serde::Serialize;
+
+use crate::progress::Progress;
 
 /// What the names of rooms for probes begin with.
 pub const ROOM: &str = "switchboard-probe-";
@@ -19,8 +22,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const AT_ONCE: usize = 8;
 
 /// What came of looking for a worker.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "state")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case", rename_all_fields = "camelCase", tag = "state")]
+#[schemars(rename = "AgentWorker")]
 pub enum Worker {
     /// One took the job.
     Alive {
@@ -41,10 +45,12 @@ pub fn room() -> String {
     format!("{ROOM}{}", uuid::Uuid::now_v7().simple())
 }
 
-/// Looks for a worker of each of these agents.
-pub async fn all(client: &Client, agents: BTreeSet<String>) -> BTreeMap<String, Worker> {
+/// Looks for a worker of each of these agents, and says how far that has got.
+pub async fn all(client: &Client, agents: BTreeSet<String>, progress: &Progress) -> BTreeMap<String, Worker> {
+    progress.begin("looking who runs the agents", u64::try_from(agents.len()).ok());
     let probes = agents.into_iter().map(|agent| async move {
         let worker = one(client, &agent, HIDDEN_FOR).await;
+        progress.advance(1);
         (agent, worker)
     });
     stream::iter(probes).buffer_unordered(AT_ONCE).collect().await

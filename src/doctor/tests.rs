@@ -26,7 +26,7 @@ async fn checked(file: &str, workers: &[(&str, Worker)]) -> Vec<Flow> {
         routing.replace(&tenant.id.clone(), Some(tenant));
     }
     let flows = db.report(move |tx| -> db::Result<_> {
-        let mut counts = Counts::read(tx, &routing)?;
+        let mut counts = Counts::read(tx, &routing, None)?;
         // As many talk as may, wherever there is a limit.
         counts.campaigns.values_mut().chain(counts.tenants.values_mut()).for_each(|open| *open = 1);
         Ok(flow::check(&routing, None, ("default", &counts, NOON)))

@@ -50,7 +50,7 @@ async fn content(from: From<'_>, db: &Db, into: &mut Database) -> anyhow::Result
     let routing = context::routing(db, from.config).await?;
     let project = super::project(from).map_or(DEFAULT_PROJECT, |project| &project.project).to_owned();
     let read = db.report(move |tx| -> db::Result<_> {
-        let counts = Counts::read(tx, &routing)?;
+        let counts = Counts::read(tx, &routing, None)?;
         let flows = flow::check(&routing, None, (&project, &counts, now));
         Ok((servers::running(tx, now)?, inventory::read(tx)?, flows))
     });

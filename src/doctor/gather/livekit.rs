@@ -12,6 +12,7 @@ use crate::config::LiveKitConfig;
 use crate::db::{Db, probes, servers};
 use crate::doctor::facts::{Database, LiveKit, RoundTrip, Unknown};
 use crate::doctor::{flow, probe};
+use crate::progress::Progress;
 
 use super::{From, ahead_ms};
 
@@ -23,7 +24,11 @@ const ROOM_FOR: Duration = Duration::from_secs(10);
 /// Agents probed; who has more uses `campaigns check`, which probes all.
 const AGENTS: usize = 64;
 
-pub(super) async fn gather(from: From<'_>, database: &Result<Database, String>) -> Result<LiveKit, Unknown> {
+pub(super) async fn gather(
+    from: From<'_>,
+    database: &Result<Database, String>,
+    progress: &Progress,
+) -> Result<LiveKit, Unknown> {
     let unset = || Unknown::NotConfigured("no LiveKit project is configured (LIVEKIT_URL, …)".to_owned());
     let settings = super::project(from).ok_or_else(unset)?;
     let client =
@@ -42,7 +47,7 @@ pub(super) async fn gather(from: From<'_>, database: &Result<Database, String>) 
     let (ahead_ms, webhook, workers) = tokio::join!(
         ahead(settings, from),
         round_trip(from, &client, database),
-        workers(from, &client, database),
+        workers(from, &client, database, progress),
     );
     Ok(LiveKit { ahead_ms, sip, trunks, rules, webhook, workers })
 }
@@ -115,11 +120,12 @@ async fn workers(
     from: From<'_>,
     client: &Client,
     database: &Result<Database, String>,
+    progress: &Progress,
 ) -> BTreeMap<String, probe::Worker> {
     let Ok(database) = database else { return BTreeMap::new() };
     let agents: BTreeSet<String> = flow::agents(&database.flows).into_iter().take(AGENTS).collect();
     if from.probe {
-        return probe::all(client, agents).await;
+        return probe::all(client, agents, progress).await;
     }
     let why = "it was not looked for (--no-probe)";
     agents.into_iter().map(|agent| (agent, probe::Worker::Unknown { why: why.to_owned() })).collect()

@@ -49,7 +49,7 @@ pub async fn gather(from: From<'_>, progress: &Progress) -> Facts {
     progress.advance(1);
     progress.begin("asking LiveKit and Twilio", Some(2));
     let (livekit, twilio, public) = tokio::join!(
-        livekit::gather(from, &database),
+        livekit::gather(from, &database, progress),
         twilio::gather(from, &database),
         public::gather(from, &settings),
     );

@@ -190,7 +190,8 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-const fn not_enough(least: Role) -> &'static str {
+/// What is said to a role that is less than this.
+pub(super) const fn not_enough(least: Role) -> &'static str {
     match least {
         Role::Viewer => "this needs the role viewer",
         Role::Operator => "this needs the role operator or a higher one",

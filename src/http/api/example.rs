@@ -23,6 +23,7 @@ pub mod ids {
     pub const ENDPOINT: &str = "whe_0199c9a41c0a7d3e8f00112233445510";
     pub const EVENT: &str = "evt_0199c9a41c0a7d3e8f00112233445511";
     pub const DELIVERY: &str = "dlv_0199c9a41c0a7d3e8f00112233445512";
+    pub const OPERATION: &str = "op_0199c9a41c0a7d3e8f00112233445514";
     pub const KEY: &str = "key_0199c9a41c0a7d3e8f00112233445508";
 }
 

@@ -60,6 +60,8 @@ impl Once {
 
 /// What was made.
 pub struct Created<T> {
+    /// 201, or 202 for what is still to be done.
+    pub status: StatusCode,
     /// Its address.
     pub location: String,
     /// Its revision.
@@ -73,14 +75,19 @@ pub struct Created<T> {
 impl<T> Created<T> {
     /// At this address.
     pub fn new(location: String, revision: i64, shown: T) -> Created<T> {
-        Created { location, revision, shown, again: None }
+        Created { status: StatusCode::CREATED, location, revision, shown, again: None }
+    }
+
+    /// At this address, and still to be done: answered 202.
+    pub fn accepted(location: String, revision: i64, shown: T) -> Created<T> {
+        Created { status: StatusCode::ACCEPTED, ..Created::new(location, revision, shown) }
     }
 }
 
 /// What makes a thing, in a transaction.
 type Make<T> = dyn Fn(&mut Tx<'_>, Timestamp) -> Result<Created<T>, Problem> + Send + Sync;
 
-/// Makes something, once for each key of each caller, and answers 201. `make` runs in the transaction that also keeps
+/// Makes something, once for each key of each caller, and answers 201, or 202 where it is still to be done. `make` runs in the transaction that also keeps
 /// the answer.
 ///
 /// # Errors
@@ -183,7 +190,7 @@ fn kept<T>(
 ) -> Result<idempotency::Kept, Problem> {
     Ok(idempotency::Kept {
         fingerprint: fingerprint.to_owned(),
-        status: i64::from(StatusCode::CREATED.as_u16()),
+        status: i64::from(made.status.as_u16()),
         location: Some(made.location.clone()),
         etag: Some(tag(made.revision)),
         body: serde_json::to_string(shown).map_err(anyhow::Error::from)?,

@@ -20,6 +20,7 @@ pub mod idempotency;
 pub mod leads;
 pub mod numbers;
 pub mod openapi;
+pub mod operations;
 pub mod page;
 pub mod rate;
 mod references;
@@ -67,6 +68,7 @@ const TAGS: &[(&str, &str)] = &[
     ("leads", "Who called."),
     ("tasks", "What is to be done about leads. A missed call makes one by itself."),
     ("analytics", "What calls come to."),
+    ("operations", "Work that takes long: started, followed, waited for."),
     ("events", "What changes, live."),
     ("webhook-endpoints", "What changes, told to the tenant's own systems."),
     ("audit", "Who changed what."),
@@ -89,6 +91,7 @@ pub fn routes() -> Vec<Route> {
         leads::routes(),
         tasks::routes(),
         analytics::routes(),
+        operations::routes(),
         events::routes(),
         webhooks::routes(),
         audit::routes(),

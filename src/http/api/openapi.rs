@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
+use schemars::transform::Transform as _;
 use serde_json::{Map, Value, json};
 
 use crate::auth::Role;
@@ -227,7 +228,9 @@ fn parameters(route: &Route) -> Vec<Value> {
 /// The fields of the query's type, each as a parameter.
 fn query_parameters(query: super::route::SchemaOf) -> Vec<Value> {
     let mut generator = schema::inline().into_generator();
-    let schema = query(&mut generator).to_value();
+    let mut schema = query(&mut generator);
+    schema::PlainWords.transform(&mut schema);
+    let schema = schema.to_value();
     let required: Vec<&str> =
         schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let fields = schema["properties"].as_object().cloned().unwrap_or_default();
@@ -298,7 +301,7 @@ fn good(answer: &AnswerDoc, doc: &Doc, made: &mut Schemas) -> Value {
     if answer.has_etag {
         headers["ETag"] = json!({"schema": {"type": "string"}, "description": "The version, for If-Match."});
     }
-    if answer.status == 201 {
+    if matches!(answer.status, 201 | 202) {
         headers["Location"] = json!({"schema": {"type": "string"}, "description": "Where it is."});
         if doc.once {
             let says = "`true` when this is the answer to an earlier request with the same key.";

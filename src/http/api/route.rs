@@ -164,6 +164,20 @@ impl Route {
         self.answer::<V>(StatusCode::CREATED, says, true)
     }
 
+    /// It starts something that is done later: its body, and an answer 202 with the thing as it is then; an
+    /// `Idempotency-Key` is heeded.
+    pub fn starts<W, V>(mut self, says: &'static str, example: Value) -> Route
+    where
+        W: JsonSchema + Example,
+        V: JsonSchema + Example,
+    {
+        self = self.body::<W>().once().answer::<V>(StatusCode::ACCEPTED, says, true);
+        if let Some(answer) = self.doc.answers.last_mut() {
+            answer.example = example;
+        }
+        self
+    }
+
     /// An `Idempotency-Key` is heeded.
     pub fn once(mut self) -> Route {
         self.doc.once = true;

@@ -172,6 +172,7 @@ async fn everything(world: &World<'_>) -> Vec<Value> {
         "tasks",
         "webhook-endpoints",
         "erasures",
+        "operations",
     ] {
         let said = world.admin.get(&format!("/api/v1/{list}?limit=200&tenantId={}", world.own.id)).await;
         let mut items = said.body["items"].as_array().cloned().expect("items");

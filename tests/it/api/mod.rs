@@ -17,6 +17,7 @@ mod export;
 mod leads;
 mod leaks;
 mod numbers;
+mod operations;
 mod people;
 mod sessions;
 mod tasks;

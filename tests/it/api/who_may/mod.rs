@@ -17,7 +17,7 @@ use table::{
 
 use super::{Api, Said};
 use crate::app::{Setup, TestApp};
-use crate::on_both_databases;
+use crate::{on_both_databases, routing};
 
 /// The role that the API document says an operation needs; none: anybody's.
 fn needed(operation: &Value) -> Option<Role> {
@@ -167,13 +167,36 @@ impl<'a> World<'a> {
                 let sent = admin.send(admin.to("POST", &path)).await;
                 vec![endpoint, sent.text("id")]
             }
+            Kind::Operation => self.operation(&json!({"kind": "campaignsCheck", "tenantId": tenant})).await,
         }
+    }
+
+    /// An operation that is over.
+    async fn operation(&self, body: &Value) -> Vec<String> {
+        self.at_rest().await;
+        let said = self.admin.post("/api/v1/operations", body).await;
+        assert_eq!(said.status, 202, "{}", said.body);
+        self.at_rest().await;
+        vec![said.text("id")]
+    }
+
+    /// No operation waits or runs, so that another of its kind may be started.
+    async fn at_rest(&self) {
+        let is_over = async |state: &str| {
+            let page = self.admin.get(&format!("/api/v1/operations?state={state}")).await;
+            page.body["items"].as_array().is_some_and(Vec::is_empty)
+        };
+        routing::eventually("operations are over", async || {
+            is_over("waiting").await && is_over("running").await
+        })
+        .await;
     }
 
     /// Something of the platform's own, where there is such a thing.
     async fn nobodys(&self, kind: Kind) -> Option<Vec<String>> {
         let n = next();
         let made = match kind {
+            Kind::Operation => return Some(self.operation(&json!({"kind": "campaignsCheck"})).await),
             Kind::Call => return Some(vec![self.rings(&next_number()).await]),
             Kind::User => {
                 let body = json!({"email": format!("a{n}@example.com"), "name": "A", "role": "admin"});
@@ -210,6 +233,9 @@ impl<'a> World<'a> {
 
     /// Asks an operation.
     async fn ask(&self, who: &Api<'_>, (method, path): (&str, &str), names: &[String], body: &Value) -> Said {
+        if (method, path) == ("POST", "/api/v1/operations") {
+            self.at_rest().await;
+        }
         let mut names = names.iter();
         let parts: Vec<&str> = path
             .split('/')

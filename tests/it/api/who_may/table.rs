@@ -38,11 +38,13 @@ pub(in crate::api) enum Kind {
     Entry,
     Endpoint,
     Delivery,
+    /// One that is over.
+    Operation,
 }
 
 impl Kind {
     /// What a tenant has, but for itself.
-    pub(in crate::api) const ALL: [Kind; 14] = [
+    pub(in crate::api) const ALL: [Kind; 15] = [
         Kind::Agent,
         Kind::Campaign,
         Kind::Number,
@@ -57,6 +59,7 @@ impl Kind {
         Kind::Entry,
         Kind::Endpoint,
         Kind::Delivery,
+        Kind::Operation,
     ];
 }
 
@@ -159,6 +162,12 @@ pub(super) fn table() -> Vec<Row> {
         row("createErasure", New, 201, json!({"phoneNumber": "$number"})),
         row("getErasure", One(Kind::Erasure), 200, none()),
     ];
+    let operations = [
+        row("listOperations", All, 200, none()),
+        row("createOperation", New, 202, json!({"kind": "campaignsCheck"})),
+        row("getOperation", One(Kind::Operation), 200, none()),
+        row("cancelOperation", One(Kind::Operation), 409, none()),
+    ];
     let telling = [
         row("listAudit", All, 200, none()),
         row("getAuditEntry", One(Kind::Entry), 200, none()),
@@ -173,5 +182,5 @@ pub(super) fn table() -> Vec<Row> {
         row("getWebhookDelivery", One(Kind::Delivery), 200, none()),
         row("redeliverWebhook", One(Kind::Delivery), 201, none()),
     ];
-    configuration.into_iter().chain(people).chain(calls).chain(telling).collect()
+    configuration.into_iter().chain(people).chain(calls).chain(operations).chain(telling).collect()
 }
