@@ -12,7 +12,7 @@ use crate::views::{CallDetail, CallView, CarrierView};
 
 use super::filters::Filters;
 use super::screen::{self, Screen};
-use super::{Context, Ended, follow, receipt, words};
+use super::{Context, Ended, follow, receipt, reconcile, words};
 
 const EXAMPLES: &str = "\
 `--reason` is one of the words that the list and `calls show` print, such as campaign_full. Numbers may be written
@@ -48,15 +48,20 @@ enum One {
         /// The call's id, or the beginning of it
         id: String,
     },
+    /// Compare calls with the carrier's: which never reached us, what they cost, what differs
+    Reconcile(reconcile::Args),
 }
 
 /// Lists, shows or follows calls.
 pub async fn run(args: &Args, context: &Context) -> anyhow::Result<Ended> {
+    if let Some(One::Reconcile(args)) = &args.one {
+        return reconcile::run(args, context).await;
+    }
     let config = context.config()?;
     let db = context.database(&config).await?;
     let ended = match &args.one {
         Some(One::Show { id }) => show(&db, id, context).await,
-        None => {
+        Some(One::Reconcile(_)) | None => {
             let filter = args.filters.resolve(&db, &config, context.clock.now()).await?;
             if args.follow {
                 follow::run(&db, filter, args.limit, context).await
