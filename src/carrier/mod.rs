@@ -30,11 +30,12 @@ pub fn start(app: &App) {
 async fn run(app: App, client: twilio::Client) {
     let mut failed = 0;
     while !app.stop().is_cancelled() {
+        let began = app.clock.now();
         if is_ours(&app, &client).await {
             failed = after(&app, failed, round(&app, &client, &Options::default()).await);
         }
         tokio::select! {
-            () = app.clock.sleep(pause(app.calls_every, failed)) => {}
+            () = app.clock.sleep_until(began.saturating_add(pause(app.calls_every, failed))) => {}
             () = app.stop().cancelled() => {}
         }
     }

@@ -98,7 +98,8 @@ pub async fn round(app: &App, client: &twilio::Client, options: &Options) -> any
         ..CallFilter::default()
     });
     let keeps = options.since.is_none() && !options.dry_run;
-    let mut looked_at = 0;
+    // What an earlier round had done is looked at again where it is near, and not counted: this one gets further.
+    let (from, mut looked_at) = (sweep, 0);
     while let Some(page) = pages.next_page().await? {
         let began: Vec<_> =
             page.iter().filter_map(|call| call.start_time).map(Timestamp::from_micros).collect();
@@ -108,9 +109,9 @@ pub async fn round(app: &App, client: &twilio::Client, options: &Options) -> any
         let wanted: Vec<_> = page
             .into_iter()
             .filter_map(There::of)
-            .filter(|there| sweep.wants(there.word.started_at))
+            .filter(|there| from.wants(there.word.started_at))
             .collect();
-        looked_at += began.iter().filter(|began| sweep.wants(**began)).count();
+        looked_at += began.iter().filter(|began| from.wants(**began) && **began <= from.below).count();
         compare(app, wanted, options, &mut report).await?;
         sweep = sweep.after(&began);
         place.sweep = Some(sweep);

@@ -19,7 +19,7 @@ Examples:
 /// What `calls reconcile` is told.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(super) struct Args {
     /// Compare calls since then: 30m, 1h, 2d, or a time such as 2025-10-09T15:30:00Z
     #[arg(long, value_name = "WHEN", value_parser = since, default_value = "24h")]
     since: Since,
@@ -29,7 +29,7 @@ pub struct Args {
 }
 
 /// Compares, and prints what was found.
-pub async fn run(args: &Args, context: &Context) -> anyhow::Result<Ended> {
+pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<Ended> {
     let config = context.config()?;
     // One that is not there or not up to date is not made so by this.
     context.database(&config).await?.close().await;
@@ -54,7 +54,7 @@ pub async fn run(args: &Args, context: &Context) -> anyhow::Result<Ended> {
 }
 
 /// What was found, the sum of it last.
-pub fn page(report: &Report, dry_run: bool, screen: &Screen) -> String {
+fn page(report: &Report, dry_run: bool, screen: &Screen) -> String {
     let mut out = String::new();
     if !report.findings.is_empty() {
         let mut table =
@@ -80,4 +80,38 @@ pub fn page(report: &Report, dry_run: bool, screen: &Screen) -> String {
          their number was{would}\n"
     );
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::carrier::Finding;
+    use crate::clock::Timestamp;
+
+    #[test]
+    fn what_was_found_is_one_line_each_and_the_sum_is_last() {
+        let at = Timestamp::from_secs(1_760_011_200);
+        let screen = Screen { colour: false, width: None, zone: TimeZone::UTC, now: at };
+        let finding = |finding, disagreements| Finding {
+            finding,
+            call_id: Some("call_1".into()),
+            call_sid: "CA1".to_owned(),
+            to_number: "+14155550123".to_owned(),
+            started_at: at,
+            disagreements,
+        };
+        let differs = vec!["the carrier counts 120 s, Switchboard 60 s".to_owned()];
+        let findings = vec![finding("never_reached", Vec::new()), finding("joined", differs)];
+        let report =
+            Report { looked_at: 9, never_reached: 1, joined: 1, unchanged: 7, findings, ..Report::default() };
+        let page = page(&report, true, &screen);
+        let lines: Vec<&str> = page.lines().collect();
+        assert_eq!(lines.len(), 4, "{page}");
+        assert!(lines[1].starts_with("never_reached") && lines[1].contains("call_1"), "{page}");
+        assert!(lines[2].ends_with("the carrier counts 120 s, Switchboard 60 s"), "{page}");
+        assert!(lines[3].starts_with("9 calls at Twilio: 1 never reached us, 1 joined"), "{page}");
+        assert!(lines[3].ends_with("(nothing was written)"), "{page}");
+    }
 }
