@@ -45,6 +45,8 @@ pub struct Parts {
     pub projects: BTreeMap<String, Project>,
     /// The Twilio account, if there is one.
     pub twilio: Option<twilio::Client>,
+    /// Calls are compared with the carrier's this often.
+    pub calls_every: Duration,
     /// How long things may take.
     pub timing: Timing,
     /// Reconcile looks this often.

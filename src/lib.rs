@@ -10,6 +10,7 @@ pub mod app;
 pub mod audit;
 pub mod auth;
 pub mod call;
+pub mod carrier;
 pub mod carry_out;
 pub mod clock;
 pub mod commands;

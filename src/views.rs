@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::call::carrier::{Carried, Disagreement, Ours};
 use crate::call::decide::{Decision, Step, Verdict};
 use crate::call::notes::Analysis;
 use crate::call::timeline::{self, Moment};
@@ -67,8 +68,43 @@ pub struct CallView {
     pub created_at: Timestamp,
     /// When it last changed, on our clock.
     pub updated_at: Timestamp,
+    /// The carrier's side of it; null until the carrier was asked.
+    pub carrier: Option<CarrierView>,
     /// As in the user's `CallLog`.
     pub metadata: CallMetadata,
+}
+
+/// What the carrier says of a call, and where that is not what we say.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CarrierView {
+    /// The carrier's name of the call: Twilio's CallSid.
+    pub call_sid: String,
+    /// The carrier's word: `completed`, `busy`, `failed`, `no-answer`, `canceled`; or `in-progress`, for a call that is
+    /// over here and not there.
+    pub status: String,
+    /// When it began there.
+    pub started_at: Timestamp,
+    /// When it ended there.
+    pub ended_at: Option<Timestamp>,
+    /// Whole seconds that are paid for.
+    pub duration: Option<i64>,
+    /// What it cost, as the carrier writes it: a decimal number, negative where it was taken from the account. It comes
+    /// minutes after the end.
+    pub price: Option<String>,
+    /// The currency of the price (ISO 4217).
+    pub price_unit: Option<String>,
+    /// Where the carrier's side is not what the rest of this call says; most calls have none.
+    pub disagreements: Vec<Disagreement>,
+}
+
+impl CarrierView {
+    /// How a carrier's word is shown beside what we say.
+    pub fn of(word: Carried, ours: &Ours) -> CarrierView {
+        let disagreements = word.disagreements(ours);
+        let Carried { call_sid, status, started_at, ended_at, duration, price, price_unit } = word;
+        CarrierView { call_sid, status, started_at, ended_at, duration, price, price_unit, disagreements }
+    }
 }
 
 /// What the user keeps with a call. The keys are those of the webhooks.
@@ -133,6 +169,7 @@ impl CallView {
             revision: call.revision,
             created_at: call.created_at,
             updated_at: call.updated_at,
+            carrier: call.evidence.carrier.clone().map(|word| CarrierView::of(word, &Ours::of(call))),
             metadata: CallMetadata::new(call.ring.trunk.clone(), number_id, tenant_id, campaign_id),
         }
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 
+use super::carrier::Carried;
 use super::fact::{Fact, Guest, GuestKind, Leave, Leg, Ring, Room, What, Why};
 
 /// What is known of one call.
@@ -52,6 +53,9 @@ pub struct Evidence {
     /// A teller said that the caller is gone.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub told_caller_gone_at: Option<Timestamp>,
+    /// What the carrier says of it. It ends no call: LiveKit knows better who is in the room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<Carried>,
     /// What we did to end it, and when.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub acts: BTreeMap<Act, Timestamp>,
@@ -77,6 +81,8 @@ pub enum Act {
     Reconciled,
     /// Nobody ever said that it ended.
     NeverEnded,
+    /// It was over at the carrier, and nobody had told us that it rang.
+    NeverReached,
 }
 
 /// Somebody in the room who is not the caller.
@@ -130,6 +136,12 @@ impl Evidence {
                 self.told_duration = self.told_duration.max(*duration);
             }
             What::CallerGone { .. } => keep_least(&mut self.told_caller_gone_at, Some(fact.at)),
+            What::Carried(telling) => {
+                self.carrier = Some(Carried::merge(self.carrier.take(), &telling.word));
+                if !telling.reached {
+                    self.act(Act::NeverReached, telling.word.over_at());
+                }
+            }
             What::Noted => {}
         }
     }
@@ -154,6 +166,11 @@ impl Evidence {
     /// Whether the caller was sent on to somebody else.
     pub fn transferred(&self) -> bool {
         self.acts.contains_key(&Act::Transferred)
+    }
+
+    /// Whether only the carrier knows of it: nobody told us that it rang, then or later.
+    pub fn never_reached(&self) -> bool {
+        self.rang_at.is_none() && self.acts.contains_key(&Act::NeverReached)
     }
 
     /// The room of those told: one with a sid before one without, then the least, name and sid always of one telling.

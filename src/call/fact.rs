@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 
+use super::carrier::Telling;
+
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fact {
@@ -55,6 +57,8 @@ pub enum What {
         /// Which call, when the teller names it.
         call: Option<String>,
     },
+    /// What the carrier says of the call.
+    Carried(Box<Telling>),
     /// Nothing that changes a call; kept for the record.
     Noted,
 }

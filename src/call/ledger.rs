@@ -13,8 +13,10 @@ use super::{Call, EndReason, Outcome, Status};
 impl Call {
     /// Takes in one fact; whether anything that can be seen from outside changed.
     pub fn hear(&mut self, fact: &Fact) -> bool {
-        if let What::Rang(ring) | What::CallerLeft(ring, _) = &fact.what {
-            self.ring.merge(ring);
+        match &fact.what {
+            What::Rang(ring) | What::CallerLeft(ring, _) => self.ring.merge(ring),
+            What::Carried(telling) => self.ring.merge(&telling.ring()),
+            _ => {}
         }
         self.evidence.take(fact);
         self.conclude()
@@ -88,6 +90,14 @@ pub fn outcome(evidence: &Evidence, ring: &Ring, decision: Option<&Decision>) ->
         ended_at: None,
         duration: None,
     };
+    // Whatever was decided of it: there was nobody to tell.
+    if evidence.never_reached() {
+        outcome.status = EndReason::NeverReachedUs.status();
+        outcome.end_reason = Some(EndReason::NeverReachedUs);
+        outcome.ended_at = evidence.acts.get(&Act::NeverReached).map(|at| (*at).max(rang_at));
+        outcome.duration = Some(0);
+        return outcome;
+    }
     if let Some(Decision { verdict: Verdict::Reject { reason }, .. }) = decision {
         outcome.status = Status::Rejected;
         outcome.end_reason = Some(*reason);
@@ -144,8 +154,8 @@ fn answered_at(evidence: &Evidence, end: Option<(End<'_>, Timestamp)>) -> Option
 /// The first thing that ended it, of what we did, or of what we only found.
 fn first_act(evidence: &Evidence, found: bool) -> Option<(Act, Timestamp)> {
     let acts = evidence.acts.iter().map(|(act, at)| (*act, *at));
-    acts.filter(|(act, _)| matches!(act, Act::Reconciled | Act::NeverEnded) == found)
-        .min_by_key(|(act, at)| (*at, *act))
+    let only_found = |act| matches!(act, Act::Reconciled | Act::NeverEnded | Act::NeverReached);
+    acts.filter(|(act, _)| only_found(*act) == found).min_by_key(|(act, at)| (*at, *act))
 }
 
 /// What ended a call, the best-informed teller first.
@@ -235,6 +245,9 @@ impl Act {
             Act::Transferred => EndReason::Transferred,
             Act::Reconciled => EndReason::Reconciled,
             Act::NeverEnded => EndReason::NeverEnded,
+            // LiveKit told of the call after all, though not how it ended.
+            Act::NeverReached if answered => EndReason::Ended,
+            Act::NeverReached => EndReason::RingTimeout,
         }
     }
 }

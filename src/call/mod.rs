@@ -4,6 +4,7 @@
 //! [`decide`]: who answers, by the rules in [`routing`] → [`attend`]: what the call needs next.
 
 pub mod attend;
+pub mod carrier;
 pub mod decide;
 pub mod evidence;
 pub mod fact;

@@ -142,6 +142,7 @@ end_reasons! {
     OperatorCancelled "operator_cancelled" Missed Operator None, "an operator ended the call before anybody answered";
     AgentNeverJoined "agent_never_joined" Missed Us None, "no agent answered in time";
     RingTimeout "ring_timeout" Missed Platform None, "the platform ended the ringing";
+    NeverReachedUs "never_reached_us" Missed Platform None, "it rang at the carrier and never reached us";
     UnknownNumber "unknown_number" Rejected Us Some(404), "nobody has the number that was dialled";
     NumberInactive "number_inactive" Rejected Us Some(404), "the number that was dialled is switched off";
     UnknownTrunk "unknown_trunk" Rejected Us Some(403), "the call came over a trunk that is not ours";

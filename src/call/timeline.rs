@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::clock::Timestamp;
 
 use super::attend::{Attempt, Settled, Transfer};
+use super::carrier::Ours;
 use super::decide::{Decision, Verdict};
 use super::evidence::Presence;
 use super::fact::{GuestKind, Why};
@@ -26,8 +27,12 @@ pub fn of(call: &Call) -> Vec<Moment> {
     let mut tell = |at: Timestamp, what: String| story.push(Moment { at, what });
     let from = if call.ring.caller.is_empty() { "a withheld number" } else { &call.ring.caller };
     tell(call.outcome.rang_at, format!("{from} rang {}", call.ring.called));
-    if let Some(decision) = &call.decision {
-        tell(decision.at, verdict(decision));
+    let carrier = call.evidence.carrier.as_ref();
+    match &call.decision {
+        // Nobody was there to be told who answers.
+        Some(_) | None if call.evidence.never_reached() => {}
+        Some(decision) => tell(decision.at, verdict(decision)),
+        None => {}
     }
     for attempt in &call.attendance.attempts {
         attempts(attempt, &mut tell);
@@ -49,6 +54,13 @@ pub fn of(call: &Call) -> Vec<Moment> {
     }
     if let (Some(at), Some(reason)) = (call.outcome.ended_at, call.outcome.end_reason) {
         tell(at, ended(reason));
+    }
+    for word in carrier.into_iter().filter(|word| word.is_over()) {
+        let after = word.duration.map_or_else(String::new, |seconds| format!(" after {seconds} s"));
+        tell(word.over_at(), format!("the carrier says: {}{after}", word.status));
+        for differs in word.disagreements(&Ours::of(call)) {
+            tell(word.over_at(), format!("that disagrees: {}", differs.says));
+        }
     }
     if let Some(at) = call.attendance.cleared_at {
         tell(at, "the room was cleared".into());

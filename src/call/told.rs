@@ -12,7 +12,9 @@ pub fn words(before: Option<&Outcome>, call: &Call) -> Vec<&'static str> {
     let was_open = before.is_none_or(|before| before.ended_at.is_none());
     let was_answered = before.is_some_and(|before| before.answered_at.is_some());
     let mut words = Vec::new();
-    if before.is_none() && now.status != Status::Rejected {
+    // One that never reached us was over when we heard of it: nobody heard it ring.
+    let rang_here = !call.evidence.never_reached();
+    if before.is_none() && now.status != Status::Rejected && rang_here {
         words.push(events::CALL_RINGING);
     }
     if was_open && !was_answered && now.answered_at.is_some() {

@@ -53,7 +53,8 @@ fn tell(app: &App, touched: &Touched) {
     if let Some(took) = touched.decided_in {
         app.metrics.decided(took);
     }
-    if touched.fresh {
+    // Of one that never reached us it was told already what matters.
+    if touched.fresh && !call.evidence.never_reached() {
         let from = crate::phone::masked(&call.ring.caller);
         let to = crate::phone::masked(&call.ring.called);
         match call.decision.as_ref().map(|decision| &decision.verdict) {

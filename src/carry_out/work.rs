@@ -10,7 +10,7 @@ use crate::db::changes::{self, Position};
 use crate::db::{self, deliveries, endpoints, facts, jobs, leases, operations, routing};
 use crate::hear::ATTEND;
 use crate::ids::{CallId, TenantId};
-use crate::{live, outgoing};
+use crate::{carrier, live, outgoing};
 
 use super::{attending, reconcile};
 
@@ -33,6 +33,7 @@ pub fn work(app: &App) -> std::io::Result<()> {
     app.keep_running("following the routing", |app| async move { follow_routing(&app).await });
     app.keep_running("forgetting what is past its retention", |app| async move { forget(&app).await });
     reconcile::start(app);
+    carrier::start(app);
     live::start(app);
     crate::operations::start(app);
     outgoing::start(app)

@@ -8,11 +8,11 @@ use crate::call::{Call, EndReason, Status};
 use crate::db::calls::{self, Filter};
 use crate::db::{self, Db};
 use crate::ids::CallId;
-use crate::views::{CallDetail, CallView};
+use crate::views::{CallDetail, CallView, CarrierView};
 
 use super::filters::Filters;
 use super::screen::{self, Screen};
-use super::{Context, Ended, follow, receipt, words};
+use super::{Context, Ended, follow, receipt, reconcile, words};
 
 const EXAMPLES: &str = "\
 `--reason` is one of the words that the list and `calls show` print, such as campaign_full. Numbers may be written
@@ -48,15 +48,20 @@ enum One {
         /// The call's id, or the beginning of it
         id: String,
     },
+    /// Compare calls with the carrier's: which never reached us, what they cost, what differs
+    Reconcile(reconcile::Args),
 }
 
 /// Lists, shows or follows calls.
 pub async fn run(args: &Args, context: &Context) -> anyhow::Result<Ended> {
+    if let Some(One::Reconcile(args)) = &args.one {
+        return reconcile::run(args, context).await;
+    }
     let config = context.config()?;
     let db = context.database(&config).await?;
     let ended = match &args.one {
         Some(One::Show { id }) => show(&db, id, context).await,
-        None => {
+        Some(One::Reconcile(_)) | None => {
             let filter = args.filters.resolve(&db, &config, context.clock.now()).await?;
             if args.follow {
                 follow::run(&db, filter, args.limit, context).await
@@ -206,6 +211,7 @@ pub fn page(detail: &CallDetail, screen: &Screen) -> String {
     for (name, value) in fields(call, screen) {
         out += &format!("  {} {}\n", screen.dim(format_args!("{name:<10}")), words::clean(&value));
     }
+    out += &disagreements(call, screen);
     if let Some(decision) = &detail.decision {
         out += &format!("\n{}\n{}", screen.bold("Why"), receipt::decision(decision, screen));
     }
@@ -219,6 +225,29 @@ pub(super) fn status(call: &CallView, screen: &Screen) -> String {
         Some(reason) => format!("{status}: {} ({})", reason.describe(), reason.as_str()),
         None => status,
     }
+}
+
+/// What the carrier says, on one line: its word, how long, what it cost, its own name of the call.
+fn carrier(carrier: &CarrierView) -> String {
+    let mut says = carrier.status.clone();
+    if let Some(seconds) = carrier.duration {
+        says += &format!(", {}", words::seconds(seconds));
+    }
+    if let Some(price) = &carrier.price {
+        let unit = carrier.price_unit.as_deref().unwrap_or_default();
+        says += &format!(", {} {unit}", price.trim_start_matches('-'));
+    }
+    format!("{} ({})", says.trim_end(), carrier.call_sid)
+}
+
+/// Where the carrier's side is another, and what that means.
+fn disagreements(call: &CallView, screen: &Screen) -> String {
+    let found = call.carrier.as_ref().map(|carrier| carrier.disagreements.as_slice()).unwrap_or_default();
+    if found.is_empty() {
+        return String::new();
+    }
+    let lines = found.iter().map(|one| format!("  {}\n    {}\n", words::clean(&one.says), one.means));
+    format!("\n{}\n{}", screen.bold("What the carrier says otherwise"), lines.collect::<String>())
 }
 
 fn fields(call: &CallView, screen: &Screen) -> Vec<(&'static str, String)> {
@@ -246,6 +275,7 @@ fn fields(call: &CallView, screen: &Screen) -> Vec<(&'static str, String)> {
         ("room", call.room_name.clone()),
         ("call sid", call.call_sid.clone()),
         ("trunk", call.metadata.trunk_id.clone()),
+        ("carrier", call.carrier.as_ref().map(carrier)),
         ("revision", Some(call.revision.to_string())),
     ];
     all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()

@@ -59,7 +59,7 @@ pub(super) enum Since {
 }
 
 impl Since {
-    fn time(self, now: Timestamp) -> Timestamp {
+    pub(super) fn time(self, now: Timestamp) -> Timestamp {
         match self {
             Since::At(time) => time,
             Since::Ago(ago) => now.saturating_sub(ago),
@@ -67,7 +67,7 @@ impl Since {
     }
 }
 
-fn since(text: &str) -> Result<Since, &'static str> {
+pub(super) fn since(text: &str) -> Result<Since, &'static str> {
     const MUST: &str = "write how long ago, like 30m, 1h or 2d, or a time like 2025-10-09T15:30:00Z";
     if let Ok(time) = text.parse() {
         return Ok(Since::At(time));

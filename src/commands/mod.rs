@@ -18,6 +18,7 @@ pub mod leads;
 pub mod livekit;
 pub mod migrate;
 mod receipt;
+mod reconcile;
 mod routes;
 pub mod screen;
 pub mod serve;

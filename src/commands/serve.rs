@@ -127,6 +127,7 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<App> {
         db,
         projects,
         twilio: twilio(config)?,
+        calls_every: config.twilio.calls_every,
         timing: timing(config),
         reconcile_every: config.calls.reconcile_every,
         keep_facts: config.retention.facts,

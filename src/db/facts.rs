@@ -129,6 +129,7 @@ impl Waiting {
             | What::CallerLeft(..)
             | What::Ended { .. }
             | What::CallerGone { .. }
+            | What::Carried(_)
             | What::Noted => {
                 return None;
             }

@@ -12,6 +12,7 @@ pub mod analytics;
 pub mod api_keys;
 pub mod audit;
 pub mod calls;
+pub mod carrier;
 pub mod changes;
 mod column;
 pub mod configuration;

@@ -38,6 +38,8 @@ struct Figures {
     busy: Family<DoorLabels, Counter>,
     dispatches: Family<OutcomeLabels, Counter>,
     reconciled: Family<FindingLabels, Counter>,
+    carrier_polls: Family<OutcomeLabels, Counter>,
+    carrier_calls: Family<FindingLabels, Counter>,
     sign_ins: Family<OutcomeLabels, Counter>,
     hashing: Histogram,
     live_listeners: Gauge<u64, AtomicU64>,
@@ -200,6 +202,9 @@ impl Metrics {
             "What comparing calls with rooms brought to light",
             Family::default(),
         );
+        let carrier_polls =
+            add.plain("carrier_polls", "Comparing calls with the carrier's, by outcome", Family::default());
+        let carrier_calls = add.plain("carrier_calls", "What that brought to light", Family::default());
         let sign_ins = add.plain("sign_ins", "Attempts to sign in, by outcome", Family::default());
         let hashing =
             add.seconds("password_hashing", "Hashing one password, without the wait", HASHING.histogram());
@@ -224,6 +229,8 @@ impl Metrics {
             busy,
             dispatches,
             reconciled,
+            carrier_polls,
+            carrier_calls,
             sign_ins,
             hashing,
             live_listeners,
@@ -319,6 +326,16 @@ impl Metrics {
     /// What reconciling found: `lost_webhook`, `lost_call`, `lost_caller`, `ghost_room`.
     pub fn reconciled(&self, finding: &'static str) {
         self.0.reconciled.get_or_create(&FindingLabels { finding }).inc();
+    }
+
+    /// A round of comparing calls with the carrier's: `done`, `cut_short` when there is more, `failed`.
+    pub fn carrier_polled(&self, outcome: &'static str) {
+        self.0.carrier_polls.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// What it found: `never_reached`, `joined`, and each time it is looked at `unknown_number`, `before_us`.
+    pub fn carrier_found(&self, finding: &'static str) {
+        self.0.carrier_calls.get_or_create(&FindingLabels { finding }).inc();
     }
 
     /// Somebody tried to sign in: `signed_in`, `refused`, `throttled`, `busy`, `failed`.

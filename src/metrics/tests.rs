@@ -23,6 +23,8 @@ fn busy_day() -> Metrics {
     metrics.busy("ask");
     metrics.dispatched("sent");
     metrics.reconciled("lost_webhook");
+    metrics.carrier_polled("done");
+    metrics.carrier_found("joined");
     metrics.sign_in("signed_in");
     metrics.hashed(Duration::from_millis(30));
     metrics.listeners(2);

@@ -6,6 +6,7 @@ mod ask;
 mod bad_input;
 mod both_doors;
 mod callers;
+mod carrier;
 mod carrying_out;
 mod documents;
 mod events;

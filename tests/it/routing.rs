@@ -19,7 +19,7 @@ pub(crate) async fn acme(app: &TestApp) {
     reload(app).await;
 }
 
-fn make(tx: &mut Tx<'_>, now: Timestamp) -> db::Result<()> {
+pub(crate) fn make(tx: &mut Tx<'_>, now: Timestamp) -> db::Result<()> {
     tx.execute("insert into tenants (id, name, active, region, time_zone, default_agent_id, created_at, updated_at) values ('tnt_1', 'Acme', $1, 'US', 'UTC', 'agt_2', $2, $2)", &[&true, &now])?;
     tx.execute("insert into agents (id, tenant_id, name, active, created_at, updated_at) values ('agt_1', 'tnt_1', 'telephony-agent', $1, $2, $2), ('agt_2', 'tnt_1', 'reception', $1, $2, $2)", &[&true, &now])?;
     tx.execute("insert into campaigns (id, tenant_id, name, status, agent_id, fallback_agent_id, max_concurrent, created_at, updated_at) values ('cmp_1', 'tnt_1', 'New', 'active', 'agt_1', 'agt_2', $1, $2, $2)", &[&3_i64, &now])?;

@@ -35,6 +35,8 @@ fn delivery() -> impl Strategy<Value = Delivery> {
 enum Person {
     Comes(i64, GuestKind, i64),
     Active(i64),
+    /// The carrier, which says something of the call.
+    Carries(i64, &'static str, i64),
 }
 
 fn person() -> impl Strategy<Value = Person> {
@@ -43,6 +45,8 @@ fn person() -> impl Strategy<Value = Person> {
         (0..40_000_i64, prop::sample::select(kinds.to_vec()), 0..20_000_i64)
             .prop_map(|(at, kind, stays)| Person::Comes(at, kind, stays)),
         (0..40_000_i64).prop_map(Person::Active),
+        (0..90_000_i64, prop::sample::select(&["completed", "no-answer", "in-progress"][..]), 0..90_i64)
+            .prop_map(|(at, status, seconds)| Person::Carries(at, status, seconds)),
     ]
 }
 
@@ -104,6 +108,9 @@ proptest! {
                     world.comes(at, &guest(&sid, kind, Some(at)));
                     world.tell(at + 50, fact(at + 50, What::Spoke(guest(&sid, kind, None))));
                     world.leaves(at + stays, &sid, Why::Itself);
+                }
+                Person::Carries(at, status, seconds) => {
+                    world.tell(at, carried(word(status, 0, Some(seconds), seconds), true));
                 }
                 Person::Active(at) => {
                     let mut ring = leg("PA_1", 0);

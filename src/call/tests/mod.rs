@@ -1,6 +1,7 @@
 //! Tests of the rules, and the words they are written in.
 
 mod attending;
+mod carrier;
 mod deciding;
 mod endings;
 mod faults;
@@ -19,6 +20,7 @@ use crate::ids::CallId;
 use crate::phone::E164;
 
 use super::attend::Timing;
+use super::carrier::{Carried, Telling};
 use super::decide::{Decision, Verdict};
 use super::evidence::Act;
 use super::fact::{Fact, Guest, GuestKind, Keys, Leave, Leg, Ring, Room, What, Why};
@@ -104,6 +106,25 @@ fn asked(at: i64) -> Fact {
     Fact { room: None, ..fact(at, What::Rang(Box::new(question(at)))) }
 }
 
+/// The carrier's word of the call, which began and ended there at these seconds after the ring.
+fn word(status: &str, began: i64, ended: Option<i64>, duration: i64) -> Carried {
+    Carried {
+        call_sid: "CA1".into(),
+        status: status.into(),
+        started_at: secs(began),
+        ended_at: ended.map(secs),
+        duration: Some(duration),
+        price: None,
+        price_unit: None,
+    }
+}
+
+/// The carrier tells; `reached` when somebody else had told of the call by then.
+fn carried(word: Carried, reached: bool) -> Fact {
+    let telling = Telling { called: "+15557654321".into(), caller: "+15551234567".into(), word, reached };
+    Fact { room: None, ..fact(0, What::Carried(Box::new(telling))) }
+}
+
 /// The caller's leg is gone: LiveKit tells whole seconds.
 fn caller_left(at: i64, why: Why, leg_at: Option<Leg>) -> Fact {
     let leave = Leave { at: ms(at - at.rem_euclid(1000)), why, leg: leg_at };
@@ -163,9 +184,12 @@ enum Step {
 }
 
 impl Step {
-    fn ring(&self) -> Option<&Ring> {
+    fn ring(&self) -> Option<Ring> {
         match self {
-            Step::Heard(Fact { what: What::Rang(ring) | What::CallerLeft(ring, _), .. }) => Some(ring),
+            Step::Heard(Fact { what: What::Rang(ring) | What::CallerLeft(ring, _), .. }) => {
+                Some((**ring).clone())
+            }
+            Step::Heard(Fact { what: What::Carried(telling), .. }) => Some(telling.ring()),
             _ => None,
         }
     }
@@ -188,7 +212,7 @@ impl Step {
 /// `see` is shown every state of it.
 fn fold(steps: &[Step], mut see: impl FnMut(&Call)) -> Option<Call> {
     let first = steps.iter().position(|step| step.ring().is_some())?;
-    let ring = steps[first].ring()?.clone();
+    let ring = steps[first].ring()?;
     let mut call = Call::new(CallId::from("call_1"), "main".into(), ring, START);
     let waited = steps[..first].iter();
     for step in std::iter::once(&steps[first]).chain(waited).chain(&steps[first + 1..]) {

@@ -9,7 +9,7 @@ use crate::call::Status;
 
 const WHYS: [Why; 5] = [Why::Itself, Why::PutOut, Why::Broke, Why::Moved, Why::Vanished];
 const LEGS: [Option<Leg>; 4] = [None, Some(Leg::Ringing), Some(Leg::Active), Some(Leg::Hangup)];
-const ACTS: [Act; 8] = [
+const ACTS: [Act; 9] = [
     Act::GaveUp,
     Act::AgentHungUp,
     Act::AgentLost,
@@ -18,7 +18,9 @@ const ACTS: [Act; 8] = [
     Act::Transferred,
     Act::Reconciled,
     Act::NeverEnded,
+    Act::NeverReached,
 ];
+const WORDS: [&str; 6] = ["completed", "busy", "no-answer", "canceled", "in-progress", "parked"];
 
 fn moment() -> impl Strategy<Value = i64> {
     0..60_000_i64
@@ -91,6 +93,19 @@ fn endings() -> impl Strategy<Value = Vec<Fact>> {
     some(prop_oneof![room, told_end, told_gone])
 }
 
+/// What the carrier says: late, more than once, more and more of it; and that nobody had told of the call by then.
+fn words() -> impl Strategy<Value = Vec<Fact>> {
+    let status = prop::sample::select(&WORDS[..]);
+    let price = prop::option::of(prop::sample::select(&["-0.0085", "-0.0170"][..]));
+    let one = (status, 0..60_i64, prop::option::of(0..60_i64), 0..120_i64, price, any::<bool>());
+    let one = one.prop_map(|(status, began, ended, duration, price, reached)| {
+        let mut told = word(status, began, ended, duration);
+        told.price = price.map(Into::into);
+        carried(told, reached)
+    });
+    prop::collection::vec(one, 0..=3)
+}
+
 fn decided() -> impl Strategy<Value = Option<Decision>> {
     let reasons: Vec<_> =
         EndReason::ALL.iter().copied().filter(|reason| reason.status() == Status::Rejected).collect();
@@ -104,9 +119,9 @@ fn decided() -> impl Strategy<Value = Option<Decision>> {
 /// A call's story, in the order of telling.
 fn story() -> impl Strategy<Value = Vec<Step>> {
     let acts = some((prop::sample::select(&ACTS[..]), moment()));
-    let told = (rings(), some(leave_of_caller()), others(), endings(), acts, decided());
-    told.prop_map(|(rings, leaves, others, endings, acts, decided)| {
-        let facts = rings.into_iter().chain(leaves).chain(others).chain(endings);
+    let told = (rings(), some(leave_of_caller()), others(), endings(), words(), acts, decided());
+    told.prop_map(|(rings, leaves, others, endings, words, acts, decided)| {
+        let facts = rings.into_iter().chain(leaves).chain(others).chain(endings).chain(words);
         let acts = acts.into_iter().map(|(act, at)| Step::Did(act, ms(at)));
         facts.map(Step::Heard).chain(acts).chain(decided.map(Step::Decided)).collect()
     })
@@ -126,6 +141,7 @@ fn ends(step: &Step) -> bool {
         Step::Heard(fact) => match &fact.what {
             What::CallerLeft(_, leave) => leave.why != Why::Moved || leave.leg == Some(Leg::Hangup),
             What::RoomEnded | What::Ended { .. } | What::CallerGone { .. } => true,
+            What::Carried(telling) => !telling.reached,
             _ => false,
         },
         Step::Did(..) => true,
@@ -172,7 +188,8 @@ fn agrees_with_itself(call: &Call) {
             talked.map_or(0, |talked| call.evidence.told_duration.map_or(talked, |told| told.max(0)));
         assert_eq!(of.duration, Some(expected));
     }
-    if let Some(Verdict::Reject { reason }) = call.decision.as_ref().map(|decision| &decision.verdict) {
+    let refused = call.decision.as_ref().filter(|_| !call.evidence.never_reached());
+    if let Some(Verdict::Reject { reason }) = refused.map(|decision| &decision.verdict) {
         assert_eq!(of.end_reason, Some(*reason), "a refusal stays that refusal");
     }
 }
@@ -220,7 +237,7 @@ proptest! {
             prop_assert_ne!(call.outcome.status, Status::Failed, "who hung up ended it");
         }
         let refused = call.outcome.status == Status::Rejected;
-        if was_transferred(&arrived) && !refused {
+        if was_transferred(&arrived) && !refused && !call.evidence.never_reached() {
             prop_assert_eq!(call.outcome.end_reason, Some(EndReason::Transferred), "whatever else was told");
         }
     }

@@ -6,12 +6,13 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use crate::call::carrier::Ours;
 use crate::call::notes::Notes;
 use crate::call::{EndReason, Status};
 use crate::clock::Timestamp;
 use crate::db::{Engine, Json, Result, Row, Sql, Tx};
 use crate::ids::{CallId, CampaignId, LeadId, NumberId, TenantId};
-use crate::views::{CallMetadata, CallView};
+use crate::views::{CallMetadata, CallView, CarrierView};
 
 /// What a list of calls may be narrowed to. Everything that is not set does not narrow.
 #[derive(Clone, Debug, Default)]
@@ -84,7 +85,8 @@ macro_rules! shown {
         "select calls.id, calls.tenant_id, calls.campaign_id, calls.number_id, calls.lead_id, calls.call_sid,
              calls.room_name, calls.caller, calls.called, calls.agent, calls.status, calls.end_reason, calls.rang_at,
              calls.answered_at, calls.ended_at, calls.duration, calls.revision, calls.ring, calls.note, calls.tags,
-             calls.outcome, calls.analysis, calls.erased_at, calls.created_at, calls.updated_at from "
+             calls.outcome, calls.analysis, calls.erased_at, calls.created_at, calls.updated_at,
+             calls.carrier from "
     };
 }
 
@@ -368,6 +370,16 @@ fn view(row: &Row<'_>) -> Result<CallView> {
         (row.get("tenant_id")?, row.get("campaign_id")?);
     let number_id: Option<NumberId> = row.get("number_id")?;
     let Notes { note, tags, outcome, analysis, erased_at } = super::notes(row)?;
+    let (duration, answered_at): (Option<i64>, Option<Timestamp>) =
+        (row.get("duration")?, row.get("answered_at")?);
+    let ours = Ours {
+        status: row.get("status")?,
+        end_reason,
+        answered: answered_at.is_some(),
+        ended_at: row.get("ended_at")?,
+        duration: duration.unwrap_or(0),
+    };
+    let word = row.get::<Option<Json<_>>>("carrier")?;
     Ok(CallView {
         id: row.get("id")?,
         call_sid: row.get("call_sid")?,
@@ -379,13 +391,13 @@ fn view(row: &Row<'_>) -> Result<CallView> {
         tenant_id: tenant_id.clone(),
         number_id: number_id.clone(),
         agent_name: row.get("agent")?,
-        status: row.get("status")?,
+        status: ours.status,
         end_reason,
         ended_by: end_reason.map(EndReason::ended_by),
-        duration: row.get("duration")?,
+        duration,
         rang_at: row.get("rang_at")?,
-        answered_at: row.get("answered_at")?,
-        ended_at: row.get("ended_at")?,
+        answered_at,
+        ended_at: ours.ended_at,
         note,
         tags,
         outcome,
@@ -394,6 +406,7 @@ fn view(row: &Row<'_>) -> Result<CallView> {
         revision: row.get("revision")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
+        carrier: word.map(|word| CarrierView::of(word.0, &ours)),
         metadata: CallMetadata::new(rang.trunk, number_id, tenant_id, campaign_id),
     })
 }

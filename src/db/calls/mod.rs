@@ -15,7 +15,7 @@ use super::{Json, Result, Row, Sql, Tx};
 pub use annotate::{annotate, retime_tags};
 #[cfg(test)]
 pub(in crate::db) use find::FIND;
-pub use find::{beginning, find, hold_names, in_room, in_room_named, meant};
+pub use find::{alike, beginning, carried, carried_as, find, hold_names, in_room, in_room_named, meant};
 #[cfg(test)]
 pub(in crate::db) use list::{Begin, text, with_open};
 pub use list::{Filter, Place, list};
@@ -112,9 +112,10 @@ pub fn insert(tx: &mut Tx<'_>, call: &Call) -> Result<()> {
     tx.execute(
         "insert into calls (id, project, tenant_id, campaign_id, number_id, lead_id, call_sid, room_name, room_sid,
              caller, called, agent, status, end_reason, rang_at, answered_at, ended_at, duration, revision, ring,
-             evidence, decision, attendance, decided_at, created_at, updated_at)
+             evidence, decision, attendance, decided_at, created_at, updated_at,
+             carrier)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
-             $23, $24, $25, $26)",
+             $23, $24, $25, $26, $27)",
         &[
             &call.id,
             &call.project,
@@ -142,6 +143,7 @@ pub fn insert(tx: &mut Tx<'_>, call: &Call) -> Result<()> {
             &decision.map(|d| d.at),
             &call.created_at,
             &call.updated_at,
+            &call.evidence.carrier.as_ref().map(Json),
         ],
     )?;
     insert_keys(tx, call, &call.ring.keys)
@@ -153,8 +155,9 @@ pub fn update(tx: &mut Tx<'_>, call: &Call) -> Result<()> {
     tx.execute(
         "update calls set lead_id = $1, call_sid = $2, room_name = $3, room_sid = $4, status = $5, end_reason = $6,
              rang_at = $7, answered_at = $8, ended_at = $9, duration = $10, revision = $11, ring = $12,
-             evidence = $13, attendance = $14, updated_at = $15, agent = $16, called = $17
-         where id = $18",
+             evidence = $13, attendance = $14, updated_at = $15, agent = $16, called = $17,
+             carrier = $18
+         where id = $19",
         &[
             &call.lead,
             &call.ring.keys.call,
@@ -173,6 +176,7 @@ pub fn update(tx: &mut Tx<'_>, call: &Call) -> Result<()> {
             &call.updated_at,
             &call.agent(),
             &words(call).called,
+            &call.evidence.carrier.as_ref().map(Json),
             &call.id,
         ],
     )?;

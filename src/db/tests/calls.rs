@@ -166,8 +166,9 @@ async fn what_is_planned_on_an_empty_database_goes_by_the_right_index_for_ever()
         let url = fresh.options.url.clone();
         std::thread::spawn(move || explain_postgres(&url, text, values)).join().unwrap()
     };
-    let find = explained(calls::FIND, "'p', 'c', 'c', 'r', 1");
-    for condition in ["value = $2", "value = $3", "id = call_keys_1.call_id", "room_name = $4"] {
+    let find = explained(calls::FIND, "'p', 'c', 'c', 'r', 1, 'CA1'");
+    for condition in ["value = $2", "value = $3", "id = call_keys_1.call_id", "room_name = $4", "value = $6"]
+    {
         let by_index = find.lines().any(|line| line.contains("Index Cond") && line.contains(condition));
         assert!(by_index, "{condition} is not looked up:\n{find}");
     }

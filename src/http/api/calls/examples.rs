@@ -7,7 +7,7 @@ use crate::call::notes::{Analysis, Sentiment};
 use crate::call::timeline::Moment;
 use crate::call::{EndReason, EndedBy, Status};
 use crate::phone::E164;
-use crate::views::{CallDetail, CallMetadata, CallView, DecisionView};
+use crate::views::{CallDetail, CallMetadata, CallView, CarrierView, DecisionView};
 
 use super::super::example::{Example, at, ids};
 use super::change::AnalysisWrite;
@@ -56,6 +56,16 @@ impl Example for CallView {
             revision: 5,
             created_at: at(0),
             updated_at: at(240),
+            carrier: Some(CarrierView {
+                call_sid: "CA0123456789abcdef0123456789abcdef".to_owned(),
+                status: "completed".to_owned(),
+                started_at: at(0),
+                ended_at: Some(at(184)),
+                duration: Some(184),
+                price: Some("-0.01700".to_owned()),
+                price_unit: Some("USD".to_owned()),
+                disagreements: Vec::new(),
+            }),
             metadata: CallMetadata {
                 call_type: "inbound",
                 trunk_id: Some("ST_9kXbTn".to_owned()),

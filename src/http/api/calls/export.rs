@@ -71,6 +71,11 @@ impl Exported for CallView {
         "createdAt",
         "updatedAt",
         "metadata.trunk_id",
+        "carrier.callSid",
+        "carrier.status",
+        "carrier.duration",
+        "carrier.price",
+        "carrier.priceUnit",
     ];
 
     fn key(&self) -> Place {
@@ -110,7 +115,19 @@ impl Exported for CallView {
         line.cell(self.created_at);
         line.cell(self.updated_at);
         line.free(self.metadata.trunk_id.as_deref());
+        let carrier = self.carrier.as_ref();
+        line.free(carrier.map(|carrier| carrier.call_sid.as_str()));
+        line.free(carrier.map(|carrier| carrier.status.as_str()));
+        line.maybe(carrier.and_then(|carrier| carrier.duration));
+        line.maybe(carrier.and_then(|carrier| carrier.price.as_deref()).filter(|price| is_decimal(price)));
+        line.free(carrier.and_then(|carrier| carrier.price_unit.as_deref()));
     }
+}
+
+/// A price is a number to a spreadsheet, though it begins with a minus.
+fn is_decimal(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
 /// The example of the API document.

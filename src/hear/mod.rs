@@ -1,9 +1,12 @@
 //! One fact, one transaction: record it, find or start its call, fold, decide, save, and plan what comes next.
 //! Every door goes through here; [`crate::carry_out`] acts after the commit.
 
+mod carried;
+
 use std::time::{Duration, Instant};
 
 use crate::call::attend::{self, Attempt, Attendance, Next, Timing};
+use crate::call::carrier::Carried;
 use crate::call::decide::{self, Decision, InUse, Verdict};
 use crate::call::evidence::Act;
 use crate::call::fact::{Fact, Keys, Ring, Room, What};
@@ -73,6 +76,7 @@ pub struct Touched {
 pub fn hear(tx: &mut Tx<'_>, fact: &Fact, body: &str, with: &Hearing<'_>) -> db::Result<Heard> {
     match &fact.what {
         What::Rang(ring) | What::CallerLeft(ring, _) => ring_or_leave(tx, fact, ring, body, with),
+        What::Carried(telling) => carried::hear(tx, fact, telling, body, with),
         What::Ended { call, .. } | What::CallerGone { call } => {
             let room = fact.room.as_ref().map(|room| room.name.as_str());
             let meant = calls::meant(tx, &fact.project, call.as_deref(), room)?;
@@ -128,7 +132,23 @@ fn ring_or_leave(
     if !facts::record(tx, fact, Some(&id), body, with.now)? {
         return Ok(Heard::Before);
     }
-    Ok(Heard::Calls(vec![fold(tx, call, fact, with)?]))
+    // Of one that only the carrier had told of, others may have been told before its ring was.
+    let waited = if call.evidence.never_reached() { waiting(tx, fact, &id)? } else { Vec::new() };
+    let hears = |call: &mut Call| {
+        call.hear(fact);
+        for waited in &waited {
+            call.hear(waited);
+        }
+    };
+    Ok(Heard::Calls(vec![change(tx, call, Some(&ring.keys), hears, with)?]))
+}
+
+/// What was told of the room of a call before its ring was.
+fn waiting(tx: &mut Tx<'_>, fact: &Fact, call: &CallId) -> db::Result<Vec<Fact>> {
+    match &fact.room {
+        Some(Room { name, sid: Some(sid) }) => facts::waiting(tx, &fact.project, sid, name, call),
+        _ => Ok(Vec::new()),
+    }
 }
 
 /// A call on a trunk that is not ours, where ours are named, is another application's. One that matched no trunk is
@@ -139,7 +159,8 @@ fn is_foreign(ring: &Ring, project: &str, routing: &Routing) -> bool {
 
 fn names<'f>(fact: &'f Fact, ring: &'f Ring) -> Vec<&'f str> {
     let room = fact.room.as_ref().map(|room| room.name.as_str()).filter(|name| !name.is_empty());
-    let keys = [ring.keys.call.as_deref(), ring.keys.full.as_deref(), room];
+    let Keys { call, full, twilio, .. } = &ring.keys;
+    let keys = [call.as_deref(), full.as_deref(), twilio.as_deref(), room];
     let mut names: Vec<&str> = keys.into_iter().flatten().collect();
     // Always in the same order, so that two doors cannot wait for each other.
     names.sort_unstable();
@@ -161,10 +182,8 @@ fn start(tx: &mut Tx<'_>, fact: &Fact, ring: &Ring, body: &str, with: &Hearing<'
         return Ok(Heard::Before);
     }
     call.hear(fact);
-    if let Some(Room { name, sid: Some(sid) }) = &fact.room {
-        for waited in facts::waiting(tx, &fact.project, sid, name, &call.id)? {
-            call.hear(&waited);
-        }
+    for waited in waiting(tx, fact, &call.id)? {
+        call.hear(&waited);
     }
     let decided_in = Some(decide_on(tx, &mut call, with)?);
     let lead = match &call.decision {
@@ -346,6 +365,7 @@ struct Names {
     room: Option<String>,
     call: Option<String>,
     called: String,
+    carrier: Option<Carried>,
 }
 
 impl Names {
@@ -355,6 +375,7 @@ impl Names {
             room: call.room().map(ToOwned::to_owned),
             call: call.ring.keys.call.clone(),
             called: call.ring.called.clone(),
+            carrier: call.evidence.carrier.clone(),
         }
     }
 }
@@ -420,6 +441,7 @@ fn finish_lead(tx: &mut Tx<'_>, before: Option<&Outcome>, call: &Call, with: &He
     }
     let was_missed = before.is_some_and(|before| before.status == Status::Missed);
     match call.outcome.status {
+        Status::Missed if !was_missed && carried::talked_since(tx, call)? => Ok(()),
         Status::Missed if !was_missed => tasks::call_back(tx, call, with.now),
         Status::Completed if was_missed => tasks::not_missed(tx, call, with.now),
         _ => Ok(()),
