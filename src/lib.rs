@@ -23,6 +23,7 @@ pub mod ids;
 pub mod live;
 pub mod logs;
 pub mod metrics;
+pub mod numbers;
 pub mod outgoing;
 pub mod phone;
 pub mod progress;

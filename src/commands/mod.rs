@@ -2,6 +2,7 @@
 //! writes them down.
 
 pub mod apply;
+mod bar;
 pub mod call;
 pub mod calls;
 pub mod campaigns;
@@ -16,6 +17,7 @@ pub mod follow;
 pub mod leads;
 pub mod livekit;
 pub mod migrate;
+pub mod numbers;
 mod receipt;
 mod routes;
 pub mod screen;
@@ -86,6 +88,9 @@ enum Command {
     /// Check that every number leads to somebody who answers
     #[command(subcommand)]
     Campaigns(campaigns::Command),
+    /// Import the numbers of a Twilio account; search, buy, release, move and list numbers
+    #[command(subcommand)]
+    Numbers(numbers::Command),
     /// List leads: one for each caller of a campaign
     Leads(leads::Args),
     /// Add people who sign in, switch them off and on, give them new passwords
@@ -136,6 +141,7 @@ async fn run(command: Command, context: &Context) -> anyhow::Result<Ended> {
         Command::Calls(args) => calls::run(&args, context).await,
         Command::Campaigns(command) => campaigns::run(&command, context).await,
         Command::Explain(args) => explain::run(&args, context).await,
+        Command::Numbers(command) => numbers::run(&command, context).await,
         Command::Leads(args) => leads::run(&args, context).await,
         Command::User(args) => user::run(&args, context).await,
         Command::Migrate(args) => migrate::run(&args, context).await,
