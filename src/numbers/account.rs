@@ -29,5 +29,6 @@ pub(super) async fn of_row(twilio: &Client, row: &configuration::Number) -> twil
 }
 
 fn is_sid(text: &str) -> bool {
-    text.strip_prefix("PN").is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
+    text.strip_prefix("PN")
+        .is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|b| b.is_ascii_hexdigit()))
 }

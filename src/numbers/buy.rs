@@ -8,7 +8,7 @@ use crate::audit::Actor;
 use crate::clock::Clock;
 use crate::db::{Db, Tx, resources};
 use crate::ids::{CampaignId, TenantId};
-use crate::phone::E164;
+use crate::phone::{self, E164};
 
 use super::import::{self, Import};
 use super::imported::Imported;
@@ -74,7 +74,8 @@ pub async fn quote(db: &Db, twilio: &Client, buy: &Buy) -> Result<Quote, Failed>
     }
     let wanted = Search {
         country: buy.country.clone(),
-        contains: Some(buy.number.as_str()[1..].to_owned()),
+        // As its own country writes it, which is what Twilio's examples show.
+        contains: Some(phone::national(&buy.number).unwrap_or_else(|| buy.number.as_str()[1..].to_owned())),
         limit: 20,
         ..Search::default()
     };

@@ -70,7 +70,8 @@ impl Found {
             flags.push(flag(FlagKind::NoVoice, "it cannot take calls: Twilio gives it no voice".to_owned()));
         }
         if let Some(with) = self.answers_with().filter(|_| !on_known_trunk) {
-            let says = format!("it answers with {with} today; `switchboard provision apply` will take it over");
+            let says =
+                format!("it answers with {with} today; `switchboard provision apply` will take it over");
             flags.push(flag(FlagKind::InUse, says));
         }
         flags
@@ -106,5 +107,8 @@ pub(super) fn kind(number_type: &twilio::NumberType) -> NumberKind {
 /// A URL's host: the rest may hold passwords.
 fn host(url: &str) -> String {
     let parsed = Url::parse(url).ok();
-    parsed.as_ref().and_then(Url::host_str).map_or_else(|| "a URL that cannot be read".to_owned(), str::to_owned)
+    parsed
+        .as_ref()
+        .and_then(Url::host_str)
+        .map_or_else(|| "a URL that cannot be read".to_owned(), str::to_owned)
 }

@@ -154,7 +154,8 @@ impl<'r> Run<'r> {
         self.progress.advance((all - read.len()) as u64);
         let seen = &mut self.seen;
         // A list may say the same twice when something comes or goes meanwhile.
-        let mut new: Vec<Found> = read.into_iter().filter(|found| seen.insert(digits(&found.number))).collect();
+        let mut new: Vec<Found> =
+            read.into_iter().filter(|found| seen.insert(digits(&found.number))).collect();
         self.imported.counts.found += new.len() as u64;
         self.tell_types(&mut new).await?;
         while !new.is_empty() {
@@ -222,10 +223,8 @@ impl<'r> Run<'r> {
         let mut place = (Timestamp::from_micros(i64::MIN), String::new());
         loop {
             let (tenant, after) = (self.request.tenant_id.clone(), place.clone());
-            let read: db::Result<_> = self
-                .db
-                .report(move |tx| provided::of_twilio(tx, &tenant, (after.0, &after.1), PAGE))
-                .await;
+            let read: db::Result<_> =
+                self.db.report(move |tx| provided::of_twilio(tx, &tenant, (after.0, &after.1), PAGE)).await;
             let rows = read?;
             let Some(last) = rows.last() else { return Ok(()) };
             place = (last.created_at, last.id.as_str().to_owned());

@@ -81,7 +81,9 @@ pub enum Failed {
         why: Box<Failed>,
     },
     /// It was released, and that could not be written down.
-    #[error("{number} WAS RELEASED at Twilio, but it is still in the database: {why}. Run the same command again")]
+    #[error(
+        "{number} WAS RELEASED at Twilio, but it is still in the database: {why}. Run the same command again"
+    )]
     NotArchived {
         /// Which number.
         number: String,
@@ -89,7 +91,9 @@ pub enum Failed {
         why: Box<Failed>,
     },
     /// An import ended before its time.
-    #[error("{why}. Before that, {done} numbers were done: they stay, and running it again goes on from there")]
+    #[error(
+        "{why}. Before that, {done} numbers were done: they stay, and running it again goes on from there"
+    )]
     Partly {
         /// How many were imported, or were there already.
         done: u64,

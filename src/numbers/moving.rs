@@ -4,9 +4,9 @@ use serde::Serialize;
 
 use crate::audit::Actor;
 use crate::clock::Timestamp;
+use crate::db::Tx;
 use crate::db::configuration::{self, Number};
 use crate::db::resources::{campaigns, numbers};
-use crate::db::Tx;
 use crate::ids::{CampaignId, NumberId, TenantId};
 use crate::phone::E164;
 
@@ -58,11 +58,7 @@ pub struct Moved {
 ///
 /// # Errors
 /// Where nobody has it, or where it should go is not there.
-pub fn move_number(
-    tx: &mut Tx<'_>,
-    order: &Move,
-    (by, now): (&Actor, Timestamp),
-) -> Result<Moved, Failed> {
+pub fn move_number(tx: &mut Tx<'_>, order: &Move, (by, now): (&Actor, Timestamp)) -> Result<Moved, Failed> {
     configuration::lock(tx)?;
     let found = numbers::by_number(tx, &order.number)?;
     let was = found.ok_or_else(|| Failed::NotHere(order.number.to_string()))?.row;

@@ -114,13 +114,17 @@ fn check(search: &Search) -> Result<(), Failed> {
     let wrong = |text: &str| Err(Failed::Invalid(text.to_owned()));
     if let Some(area) = &search.area_code {
         if !matches!(search.country.as_str(), "US" | "CA") {
-            return wrong("area codes are for the US and Canada; elsewhere narrow it by the digits it contains");
+            return wrong(
+                "area codes are for the US and Canada; elsewhere narrow it by the digits it contains",
+            );
         }
         if area.len() != 3 || !area.bytes().all(|b| b.is_ascii_digit()) {
             return wrong("an area code is three digits, such as 415");
         }
         if search.kind.is_some_and(|kind| kind == NumberKind::TollFree) {
-            return wrong("toll-free numbers have no area code of a place; narrow them by the digits they contain");
+            return wrong(
+                "toll-free numbers have no area code of a place; narrow them by the digits they contain",
+            );
         }
     }
     if let Some(contains) = &search.contains {

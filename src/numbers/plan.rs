@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::clock::Timestamp;
 use crate::db::configuration::Number;
 use crate::ids::{CampaignId, NumberId, TenantId};
-use crate::phone;
+use crate::phone::{self, E164};
 use crate::tenancy::{Before, NumberKind, Provider};
 
 use super::found::Found;
@@ -87,11 +87,7 @@ fn new(found: &Found, into: Target<'_>) -> Number {
         id: NumberId::new(into.now),
         tenant: into.tenant.clone(),
         number: found.number.to_string(),
-        // Number plans tell toll-free numbers from others, and not much else.
-        kind: match phone::kind(&found.number) {
-            NumberKind::TollFree => NumberKind::TollFree,
-            _ => NumberKind::Local,
-        },
+        kind: found.kind.unwrap_or_else(|| by_digits(&found.number)),
         provider: Provider::Twilio,
         provider_sid: None,
         capabilities: None,
@@ -101,6 +97,14 @@ fn new(found: &Found, into: Target<'_>) -> Number {
         purchased_at: None,
         metadata: Map::new(),
         archived: false,
+    }
+}
+
+/// Number plans tell toll-free numbers from others, and not much else.
+fn by_digits(number: &E164) -> NumberKind {
+    match phone::kind(number) {
+        NumberKind::TollFree => NumberKind::TollFree,
+        _ => NumberKind::Local,
     }
 }
 

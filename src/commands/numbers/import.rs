@@ -97,8 +97,14 @@ pub(super) fn page(imported: &Imported, screen: &Screen) -> String {
     imported.changed.items.iter().for_each(|number| changed(&mut out, number, screen));
     more(&mut out, imported.changed.more, "that changed");
     for conflict in &imported.conflicts.items {
-        let whose = conflict.tenant.as_deref().map_or("another tenant".to_owned(), |name| format!("{name:?}"));
-        let _ = writeln!(out, "  ! {}  is {}'s: left alone", words::number(&conflict.number), words::clean(&whose));
+        let whose =
+            conflict.tenant.as_deref().map_or("another tenant".to_owned(), |name| format!("{name:?}"));
+        let _ = writeln!(
+            out,
+            "  ! {}  is {}'s: left alone",
+            words::number(&conflict.number),
+            words::clean(&whose)
+        );
     }
     more(&mut out, imported.conflicts.more, "of other tenants");
     for gone in &imported.gone.items {
@@ -154,7 +160,8 @@ fn value(value: &Value) -> String {
         Value::String(text) if text.contains(' ') => words::clean(&format!("{text:?}")),
         Value::String(text) => words::clean(text),
         Value::Object(object) => {
-            let can = object.iter().filter(|(_, can)| **can == Value::Bool(true)).map(|(word, _)| word.as_str());
+            let can =
+                object.iter().filter(|(_, can)| **can == Value::Bool(true)).map(|(word, _)| word.as_str());
             let can: Vec<_> = can.collect();
             if can.is_empty() { "nothing".to_owned() } else { can.join(" ") }
         }

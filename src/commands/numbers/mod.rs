@@ -112,8 +112,7 @@ async fn campaign(
         return Ok(found);
     }
     let names = others.iter().filter(|campaign| !campaign.archived).map(|campaign| campaign.name.as_str());
-    let hint =
-        values::nearest(text, names).map(|meant| format!("; did you mean {}?", values::quoted(meant)));
+    let hint = values::nearest(text, names).map(|meant| format!("; did you mean {}?", values::quoted(meant)));
     let (hint, text, called) = (hint.unwrap_or_default(), values::quoted(text), values::quoted(called));
     bail!("the tenant {called} has no campaign {text}, and a number goes to none of another tenant{hint}")
 }

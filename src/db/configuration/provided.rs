@@ -21,9 +21,8 @@ pub fn before_of(tx: &mut Tx<'_>, ids: &[&NumberId]) -> Result<HashMap<NumberId,
         postgres: "select id, provider_before from phone_numbers where provider_before is not null
                    and id in (select json_array_elements_text(cast(cast($1 as text) as json)))",
     };
-    let read = tx.all(sql, &[&Json(ids)], |row| {
-        Ok((row.get("id")?, row.get::<Json<Before>>("provider_before")?.0))
-    });
+    let read =
+        tx.all(sql, &[&Json(ids)], |row| Ok((row.get("id")?, row.get::<Json<Before>>("provider_before")?.0)));
     Ok(read?.into_iter().collect())
 }
 

@@ -1,7 +1,7 @@
 //! Numbers as the API reads them.
 
-use crate::db::configuration::{Number, number};
 use crate::clock::Timestamp;
+use crate::db::configuration::{Number, number};
 use crate::db::{Result, Row, Tx};
 use crate::ids::{CampaignId, NumberId, TenantId};
 
