@@ -25,6 +25,7 @@ pub mod ids;
 pub mod live;
 pub mod logs;
 pub mod metrics;
+pub mod numbers;
 pub mod operations;
 pub mod outgoing;
 pub mod phone;

@@ -2,6 +2,7 @@
 //! writes them down.
 
 pub mod apply;
+mod bar;
 pub mod call;
 pub mod calls;
 pub mod campaigns;
@@ -17,6 +18,7 @@ pub mod follow;
 pub mod leads;
 pub mod livekit;
 pub mod migrate;
+pub mod numbers;
 mod receipt;
 mod reconcile;
 mod routes;
@@ -90,6 +92,9 @@ enum Command {
     /// Check that every number leads to somebody who answers
     #[command(subcommand)]
     Campaigns(campaigns::Command),
+    /// Import the numbers of a Twilio account; search, buy, release, move and list numbers
+    #[command(subcommand)]
+    Numbers(numbers::Command),
     /// List leads: one for each caller of a campaign
     Leads(leads::Args),
     /// Add people who sign in, switch them off and on, give them new passwords
@@ -141,6 +146,7 @@ async fn run(command: Command, context: &Context) -> anyhow::Result<Ended> {
         Command::Calls(args) => calls::run(&args, context).await,
         Command::Campaigns(command) => campaigns::run(&command, context).await,
         Command::Explain(args) => explain::run(&args, context).await,
+        Command::Numbers(command) => numbers::run(&command, context).await,
         Command::Leads(args) => leads::run(&args, context).await,
         Command::User(args) => user::run(&args, context).await,
         Command::Migrate(args) => migrate::run(&args, context).await,

@@ -29,8 +29,14 @@ macro_rules! migrations {
 
 /// All of them, in order. Each is two files, `migrations/{sqlite,postgres}/<name>.sql`; one that was
 /// released is never changed.
-pub const ALL: &[Migration] =
-    migrations!["0001_first", "0002_control_plane", "0005_carrier", "0006_operations", "0007_servers"];
+pub const ALL: &[Migration] = migrations![
+    "0001_first",
+    "0002_control_plane",
+    "0003_numbers",
+    "0005_carrier",
+    "0006_operations",
+    "0007_servers",
+];
 
 impl Migration {
     /// The number its name begins with.

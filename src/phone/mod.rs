@@ -219,6 +219,19 @@ pub fn national(number: &E164) -> Option<String> {
     is_its_end.then_some(digits)
 }
 
+/// The country that a number is of, as two letters (ISO 3166): as its digits tell, or else the first of those that share
+/// its country code.
+pub fn country(number: &E164) -> Option<String> {
+    let parsed = PHONE_NUMBER_UTIL.parse(number.as_str(), None).ok()?;
+    let shared = || {
+        let digits = &number.as_str()[1..];
+        let codes = (1..=3).filter_map(|end| digits.get(..end)?.parse().ok());
+        codes.filter_map(|code| PHONE_NUMBER_UTIL.get_region_for_country_code(code)).next()
+    };
+    let region = parsed.get_region_code().or_else(shared)?;
+    (region != Region::World).then(|| region.to_string())
+}
+
 /// The ways in which people write a number, with all that stands between its digits.
 pub fn ways_to_write(number: &E164) -> Vec<String> {
     let Ok(parsed) = PHONE_NUMBER_UTIL.parse(number.as_str(), None) else { return Vec::new() };

@@ -270,6 +270,7 @@ pub(super) fn number(
         kind: phone::kind_of(number),
         provider: Provider::Twilio,
         provider_sid: None,
+        capabilities: None,
         campaign: None,
         livekit_trunk: None,
         active: true,
@@ -285,6 +286,8 @@ pub(super) fn number(
         kind: table.kind.or(kept.kind),
         provider: table.provider.or(kept.provider),
         provider_sid: table.provider_sid.or(kept.provider_sid),
+        // Of the number that it was read of.
+        capabilities: kept.capabilities.filter(|_| kept.number == number),
         livekit_trunk: table.livekit_trunk.or(kept.livekit_trunk),
         active: table.active.or(kept.active),
         purchased_at: kept.purchased_at,

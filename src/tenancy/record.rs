@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::db::configuration as db;
 use crate::ids::{AgentId, CampaignId, NumberId, TenantId, TrunkId};
 
-use super::{CampaignStatus, NumberKind, Provider};
+use super::{CampaignStatus, Capabilities, NumberKind, Provider};
 
 /// A tenant.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -134,6 +134,8 @@ pub struct PhoneNumber {
     pub provider: Provider,
     /// The provider's own id of it, such as Twilio's `PN…`.
     pub provider_sid: Option<String>,
+    /// What it can do, as its provider said when it was imported or bought; null: it was not asked.
+    pub capabilities: Option<Capabilities>,
     /// The campaign that it belongs to; null: the tenant's default agent answers.
     pub campaign_id: Option<CampaignId>,
     /// The LiveKit trunk that it belongs to, `ST_…`.
@@ -156,6 +158,7 @@ impl PhoneNumber {
             r#type: row.kind,
             provider: row.provider,
             provider_sid: row.provider_sid.clone(),
+            capabilities: row.capabilities,
             campaign_id: row.campaign.clone().filter(|_| has_campaign),
             livekit_trunk_id: row.livekit_trunk.clone(),
             is_active: row.active,

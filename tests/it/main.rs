@@ -12,6 +12,7 @@ mod documents;
 mod events;
 mod limits;
 mod live;
+mod numbers;
 mod operator;
 mod outgoing;
 mod peers;

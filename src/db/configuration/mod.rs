@@ -4,6 +4,7 @@
 mod agents;
 mod campaigns;
 mod numbers;
+pub mod provided;
 mod tenants;
 mod trunks;
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::clock::Timestamp;
 use crate::ids::{CampaignId, NumberId, TenantId};
-use crate::tenancy::{NumberKind, Provider};
+use crate::tenancy::{Capabilities, NumberKind, Provider};
 
 use super::{AT_ONCE, Json, Result, Row, Sql, Tx};
 
@@ -19,6 +19,7 @@ pub struct Number {
     pub kind: NumberKind,
     pub provider: Provider,
     pub provider_sid: Option<String>,
+    pub capabilities: Option<Capabilities>,
     pub campaign: Option<CampaignId>,
     pub livekit_trunk: Option<String>,
     pub active: bool,
@@ -29,8 +30,8 @@ pub struct Number {
 
 macro_rules! number_columns {
     () => {
-        "id, tenant_id, number, type, provider, provider_sid, campaign_id, livekit_trunk_id, active, \
-         purchased_at, metadata, archived_at is not null as archived"
+        "id, tenant_id, number, type, provider, provider_sid, capabilities, campaign_id, livekit_trunk_id, \
+         active, purchased_at, metadata, archived_at is not null as archived"
     };
 }
 
@@ -100,6 +101,7 @@ pub(in crate::db) fn number(row: &Row<'_>) -> Result<Number> {
         kind: row.get("type")?,
         provider: row.get("provider")?,
         provider_sid: row.get("provider_sid")?,
+        capabilities: row.get::<Option<Json<_>>>("capabilities")?.map(|Json(can)| can),
         campaign: row.get("campaign_id")?,
         livekit_trunk: row.get("livekit_trunk_id")?,
         active: row.get("active")?,
@@ -114,10 +116,10 @@ macro_rules! save_numbers {
         concat!(
             "insert into phone_numbers (created_at, updated_at, id, tenant_id, number, type, provider,
                  provider_sid, campaign_id, livekit_trunk_id, active, purchased_at,
-                 metadata)
+                 metadata, capabilities)
              select $1, $1, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4,
                  value ->> 5, value ->> 6, value ->> 7, cast(value ->> 8 as boolean),
-                 cast(value ->> 9 as bigint), value ->> 10
+                 cast(value ->> 9 as bigint), value ->> 10, value ->> 11
              from ",
             $rows,
             " where true
@@ -125,6 +127,7 @@ macro_rules! save_numbers {
                  type = excluded.type, provider = excluded.provider, provider_sid = excluded.provider_sid,
                  campaign_id = excluded.campaign_id, livekit_trunk_id = excluded.livekit_trunk_id,
                  active = excluded.active, purchased_at = excluded.purchased_at, metadata = excluded.metadata,
+                 capabilities = excluded.capabilities,
                  updated_at = excluded.updated_at, revision = phone_numbers.revision + 1, archived_at = null"
         )
     };
@@ -143,6 +146,7 @@ pub fn save_numbers(tx: &mut Tx<'_>, numbers: &[&Number], now: Timestamp) -> Res
                 let Number { id, tenant, number, kind, provider, provider_sid, .. } = row;
                 let Number { campaign, livekit_trunk, active, .. } = row;
                 let (bought, metadata) = (row.purchased_at.map(Timestamp::micros), Text(&row.metadata));
+                let capabilities = row.capabilities.as_ref().map(Text);
                 (
                     id,
                     tenant,
@@ -155,6 +159,7 @@ pub fn save_numbers(tx: &mut Tx<'_>, numbers: &[&Number], now: Timestamp) -> Res
                     active,
                     bought,
                     metadata,
+                    capabilities,
                 )
             })
             .collect();
@@ -164,9 +169,9 @@ pub fn save_numbers(tx: &mut Tx<'_>, numbers: &[&Number], now: Timestamp) -> Res
 }
 
 /// JSON within JSON: as text, which is how it is kept.
-struct Text<'m>(&'m Map<String, Value>);
+pub(super) struct Text<'m, T>(pub(super) &'m T);
 
-impl Serialize for Text<'_> {
+impl<T: Serialize> Serialize for Text<'_, T> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         let text = serde_json::to_string(self.0).map_err(serde::ser::Error::custom)?;
         serializer.serialize_str(&text)

@@ -1,5 +1,6 @@
 //! Numbers as the API reads them.
 
+use crate::clock::Timestamp;
 use crate::db::configuration::{Number, number};
 use crate::db::{Result, Row, Tx};
 use crate::ids::{CampaignId, NumberId, TenantId};
@@ -9,7 +10,8 @@ use super::{Part, Stored, stored};
 macro_rules! columns {
     () => {
         "select phone_numbers.id, phone_numbers.tenant_id, phone_numbers.number, phone_numbers.type,
-             phone_numbers.provider, phone_numbers.provider_sid, campaigns.id as campaign_id,
+             phone_numbers.provider, phone_numbers.provider_sid, phone_numbers.capabilities,
+             campaigns.id as campaign_id,
              phone_numbers.livekit_trunk_id, phone_numbers.active, phone_numbers.purchased_at,
              phone_numbers.metadata, phone_numbers.archived_at is not null as archived, phone_numbers.revision,
              phone_numbers.created_at, phone_numbers.updated_at
@@ -81,6 +83,14 @@ pub fn open_calls(tx: &mut Tx<'_>, number: &Number) -> Result<i64> {
     let sql =
         "select count(*) as open from calls where tenant_id = $1 and number_id = $2 and ended_at is null";
     Ok(tx.first(sql, &[&number.tenant, &number.id], |row| row.get("open"))?.unwrap_or(0))
+}
+
+/// Calls to a number from then on, open ones too.
+pub fn calls_since(tx: &mut Tx<'_>, number: &Number, since: Timestamp) -> Result<i64> {
+    let sql = "select count(*) as ended from calls
+               where tenant_id = $1 and number_id = $2 and rang_at >= $3 and ended_at is not null";
+    let ended = tx.first(sql, &[&number.tenant, &number.id, &since], |row| row.get::<i64>("ended"))?;
+    Ok(ended.unwrap_or(0) + open_calls(tx, number)?)
 }
 
 fn read(row: &Row<'_>) -> Result<Stored<Number>> {

@@ -17,7 +17,7 @@ use crate::http::problem::Problem;
 use crate::ids::{CampaignId, NumberId, TenantId};
 use crate::phone;
 use crate::tenancy::values::LONGEST_ID;
-use crate::tenancy::{NumberKind, Provider, record};
+use crate::tenancy::{Capabilities, NumberKind, Provider, record};
 
 use super::access::Who;
 use super::body::Params;
@@ -218,6 +218,7 @@ impl Resource for Number {
         if let Some(campaign) = &written.campaign_id {
             references::campaign(tx, Some(with.tenant), campaign)?;
         }
+        let capabilities = with.was.filter(|was| was.number == number).and_then(|was| was.capabilities);
         let row = Number {
             id: with.was.map_or_else(|| NumberId::new(with.now), |was| was.id.clone()),
             tenant: with.tenant.clone(),
@@ -225,6 +226,7 @@ impl Resource for Number {
             number,
             provider: written.provider,
             provider_sid: wrong.foreign_id("/providerSid", written.provider_sid),
+            capabilities,
             campaign: written.campaign_id,
             livekit_trunk: wrong.foreign_id("/livekitTrunkId", written.livekit_trunk_id),
             active: written.is_active,
@@ -265,7 +267,9 @@ fn number(tx: &mut Tx<'_>, tenant: &TenantId, written: &str, wrong: &mut Wrong) 
 
 impl Example for record::PhoneNumber {
     fn example() -> record::PhoneNumber {
-        let metadata = json!({"capabilities": {"voice": true, "sms": true}, "importedFrom": "twilio"});
+        let metadata = json!({"friendlyName": "Front desk", "importedFrom": "twilio"});
+        let capabilities =
+            Capabilities { voice: Some(true), sms: Some(true), mms: Some(true), fax: Some(false) };
         record::PhoneNumber {
             id: ids::NUMBER.into(),
             tenant_id: ids::TENANT.into(),
@@ -273,6 +277,7 @@ impl Example for record::PhoneNumber {
             r#type: NumberKind::Local,
             provider: Provider::Twilio,
             provider_sid: Some("PNxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx".to_owned()),
+            capabilities: Some(capabilities),
             campaign_id: Some(ids::CAMPAIGN.into()),
             livekit_trunk_id: None,
             is_active: true,

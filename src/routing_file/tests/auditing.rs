@@ -81,7 +81,7 @@ async fn every_row_that_changes_leaves_an_entry_in_the_words_of_the_api() {
             made[3].2,
             json!({
                 "id": "num-1", "tenantId": "acme", "number": "+14155550123", "type": "LOCAL",
-                "provider": "TWILIO", "providerSid": "PN1", "campaignId": "cmp-new",
+                "provider": "TWILIO", "providerSid": "PN1", "capabilities": null, "campaignId": "cmp-new",
                 "livekitTrunkId": null, "isActive": true, "purchasedAt": null, "metadata": {},
             })
         );

@@ -9,7 +9,7 @@ mod audit;
 mod auth;
 mod calls;
 mod campaigns;
-mod configured;
+pub(crate) mod configured;
 mod contract;
 mod erasures;
 mod events;

@@ -36,7 +36,7 @@ on_both_databases! {
         }
         assert_eq!(shown, json!({
             "id": null, "tenantId": "tnt_1", "number": "+14155550123", "type": "LOCAL", "provider": "TWILIO",
-            "providerSid": "PN1", "campaignId": "cmp_1", "livekitTrunkId": "ST_1", "isActive": true,
+            "providerSid": "PN1", "capabilities": null, "campaignId": "cmp_1", "livekitTrunkId": "ST_1", "isActive": true,
             "purchasedAt": "2025-10-09T10:00:00.000000Z",
             "metadata": {"capabilities": {"voice": true, "sms": true}, "importedFrom": "twilio"},
             "revision": 1, "createdAt": null, "updatedAt": null,

@@ -47,13 +47,13 @@ impl Process {
     }
 
     /// Runs a command, however it ends.
-    async fn output(&self, line: &[&str]) -> Output {
+    pub(crate) async fn output(&self, line: &[&str]) -> Output {
         let mut command = self.command(line);
         let ran = tokio::task::spawn_blocking(move || command.output()).await.expect("it ran");
         ran.expect("the program starts")
     }
 
-    async fn run(&self, line: &[&str]) -> Output {
+    pub(crate) async fn run(&self, line: &[&str]) -> Output {
         let ran = self.output(line).await;
         assert!(ran.status.success(), "{line:?}: {}", String::from_utf8_lossy(&ran.stderr));
         ran
