@@ -16,6 +16,7 @@ use crate::call::attend::Timing;
 use crate::call::fact::Fact;
 use crate::call::routing::{Routing, TenantRouting};
 use crate::clock::{Clock, Timestamp};
+use crate::config::Config;
 use crate::db::changes::Position;
 use crate::db::{self, Db};
 use crate::hear::{self, Heard, Hearing};
@@ -43,6 +44,8 @@ pub struct Parts {
     pub clock: Clock,
     /// The LiveKit projects by name.
     pub projects: BTreeMap<String, Project>,
+    /// All settings as they were read.
+    pub config: Arc<Config>,
     /// The Twilio account, if there is one.
     pub twilio: Option<twilio::Client>,
     /// Calls are compared with the carrier's this often.

@@ -126,6 +126,7 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<App> {
     Ok(App::new(Parts {
         db,
         projects,
+        config: Arc::new(config.clone()),
         twilio: twilio(config)?,
         calls_every: config.twilio.calls_every,
         timing: timing(config),

@@ -1,10 +1,12 @@
 //! What a check comes to.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How a check ended. The worst first.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(inline)]
 pub enum State {
     /// Callers are lost, or will be.
     Failure,
@@ -40,8 +42,9 @@ pub enum Fix {
 }
 
 /// What one check found. Texts are sentences without their full stop.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "DoctorCheck")]
 pub struct Check {
     /// A word that stays the same, such as `twilio.origination`.
     pub id: String,
@@ -109,8 +112,9 @@ impl Check {
 }
 
 /// All checks, in the order a call takes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "DoctorReport")]
 pub struct Report {
     /// How many ended how.
     pub summary: Summary,
@@ -119,7 +123,8 @@ pub struct Report {
 }
 
 /// How many checks ended how.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "DoctorSummary")]
 pub struct Summary {
     /// Callers are lost.
     pub failure: usize,

@@ -1,5 +1,6 @@
 //! What came of an import: exact counts, and lists that never grow long, as it is kept with the operation.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -10,7 +11,7 @@ use crate::tenancy::{Capabilities, NumberKind};
 const LISTED: usize = 100;
 
 /// What an import did, or would do.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Imported {
     /// Whether it was done; false for a dry run.
@@ -34,7 +35,7 @@ pub struct Imported {
 }
 
 /// How many numbers.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
     /// That the account has, or that were named and it has.
@@ -56,7 +57,7 @@ pub struct Counts {
 }
 
 /// Some, and how many more there are.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Listed<T> {
     /// The first.
@@ -66,7 +67,7 @@ pub struct Listed<T> {
 }
 
 /// A number that is new here.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Created {
     /// Its id; none in a dry run.
@@ -82,7 +83,7 @@ pub struct Created {
 }
 
 /// A number that says something else now.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Changed {
     /// Its id.
@@ -94,7 +95,7 @@ pub struct Changed {
 }
 
 /// One field, in the API's words.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FieldChange {
     /// Which.
@@ -106,7 +107,7 @@ pub struct FieldChange {
 }
 
 /// A number that another tenant has.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Conflict {
     /// The number.
@@ -117,7 +118,7 @@ pub struct Conflict {
 }
 
 /// A number that is not in the account any more.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Gone {
     /// Its id.
@@ -129,7 +130,7 @@ pub struct Gone {
 }
 
 /// Something to know of a number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Flag {
     /// The number.
@@ -141,7 +142,7 @@ pub struct Flag {
 }
 
 /// What is to be known of a number.
-#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FlagKind {
     /// It cannot take calls.
@@ -168,7 +169,7 @@ impl<T> Listed<T> {
 }
 
 impl Imported {
-    pub(super) fn new(tenant: &TenantId, applied: bool) -> Imported {
+    pub(crate) fn new(tenant: &TenantId, applied: bool) -> Imported {
         Imported {
             applied,
             tenant_id: tenant.clone(),

@@ -71,7 +71,12 @@ impl CampaignsChecked {
 
 /// What a schema cannot say.
 pub(super) fn check(app: &App, asked: &CampaignsCheck) -> Result<(), Problem> {
-    match &asked.project {
+    known_project(app, asked.project.as_deref())
+}
+
+/// Whether a LiveKit project is one of this server's, if one is named.
+pub(super) fn known_project(app: &App, project: Option<&str>) -> Result<(), Problem> {
+    match project {
         Some(project) if !app.projects.contains_key(project) => {
             let why = "is no LiveKit project of this server's: leave it out for the first";
             Err(Problem::invalid("/project", why))

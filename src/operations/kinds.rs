@@ -15,7 +15,7 @@ use crate::http::problem::Problem;
 use crate::ids::TenantId;
 use crate::progress::Progress;
 
-use super::{Failure, campaigns_check};
+use super::{Failure, campaigns_check, doctor, numbers_import};
 
 /// Whose things a kind works on.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -183,6 +183,11 @@ kinds! {
     /// Decides a call to every number and looks whether anybody runs the agents that would answer.
     CampaignsCheck = "campaignsCheck": campaigns_check(campaigns_check::CampaignsCheck) -> campaigns_check::CampaignsChecked,
         Operator, TenantOrAll;
+    /// Looks for what is wrong with the set-up, from the settings to the agents.
+    Doctor = "doctor": doctor(doctor::Doctor) -> crate::doctor::report::Report, Admin, All;
+    /// Takes the numbers of the Twilio account into a tenant; again it is a no-op.
+    NumbersImport = "numbersImport": numbers_import(numbers_import::NumbersImport) -> crate::numbers::Imported,
+        Admin, Tenant;
 }
 
 impl Kind {

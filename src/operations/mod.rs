@@ -4,8 +4,10 @@
 //! [`kinds`] is the table of what there is, [`run`] takes up and sees through, [`failure`] says what went wrong.
 
 pub mod campaigns_check;
+pub mod doctor;
 mod failure;
 mod kinds;
+pub mod numbers_import;
 mod run;
 
 use std::time::Duration;
