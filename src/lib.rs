@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod outgoing;
 pub mod phone;
 pub mod progress;
+pub mod provision;
 pub mod routing_file;
 pub mod tenancy;
 pub mod views;

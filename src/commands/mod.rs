@@ -16,6 +16,7 @@ pub mod follow;
 pub mod leads;
 pub mod livekit;
 pub mod migrate;
+pub mod provision;
 mod receipt;
 mod routes;
 pub mod screen;
@@ -86,6 +87,8 @@ enum Command {
     /// Check that every number leads to somebody who answers
     #[command(subcommand)]
     Campaigns(campaigns::Command),
+    /// Set a trunk up across Twilio and LiveKit, and see what somebody changed by hand since
+    Provision(provision::Args),
     /// List leads: one for each caller of a campaign
     Leads(leads::Args),
     /// Add people who sign in, switch them off and on, give them new passwords
@@ -135,6 +138,7 @@ async fn run(command: Command, context: &Context) -> anyhow::Result<Ended> {
         Command::Call(args) => call::run(&args, context).await,
         Command::Calls(args) => calls::run(&args, context).await,
         Command::Campaigns(command) => campaigns::run(&command, context).await,
+        Command::Provision(args) => provision::run(&args, context).await,
         Command::Explain(args) => explain::run(&args, context).await,
         Command::Leads(args) => leads::run(&args, context).await,
         Command::User(args) => user::run(&args, context).await,

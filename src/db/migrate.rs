@@ -29,7 +29,7 @@ macro_rules! migrations {
 
 /// All of them, in order. Each is two files, `migrations/{sqlite,postgres}/<name>.sql`; one that was
 /// released is never changed.
-pub const ALL: &[Migration] = migrations!["0001_first", "0002_control_plane"];
+pub const ALL: &[Migration] = migrations!["0001_first", "0002_control_plane", "0004_provision"];
 
 impl Migration {
     /// The number its name begins with.

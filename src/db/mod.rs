@@ -29,6 +29,7 @@ mod notice;
 mod observe;
 mod options;
 mod postgres;
+pub mod provisioned;
 mod queue;
 pub mod resources;
 pub mod routing;
