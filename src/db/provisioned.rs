@@ -2,10 +2,15 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
+
 use crate::clock::Timestamp;
 use crate::ids::{TenantId, TrunkId};
+use crate::provision::Shown;
 use crate::provision::record::{Chosen, Named, Part, PartKind, Record};
+use crate::tenancy::record;
 
+use super::resources::trunks;
 use super::{Error, Json, Result, Row, Sql, Tx};
 
 /// Rows written by one statement.
@@ -13,15 +18,21 @@ const AT_ONCE: usize = 500;
 
 /// What is kept of a trunk, with its parts.
 pub fn find(tx: &mut Tx<'_>, trunk: &TrunkId) -> Result<Option<Record>> {
-    let sql = "select trunk_id, tenant_id, account, marker, options, named_before, applied_at, looked_at, drift
-               from provisioned where trunk_id = $1";
-    let Some(mut record) = tx.first(sql, &[trunk], record)? else { return Ok(None) };
+    let Some(mut record) = find_alone(tx, trunk)? else { return Ok(None) };
     let sql = "select kind, id, made, before from provisioned_parts where trunk_id = $1 order by kind, id";
     record.parts = tx.all(sql, &[trunk], part)?;
     Ok(Some(record))
 }
 
-fn record(row: &Row<'_>) -> Result<Record> {
+/// What is kept of a trunk, without its parts.
+fn find_alone(tx: &mut Tx<'_>, trunk: &TrunkId) -> Result<Option<Record>> {
+    let sql =
+        "select trunk_id, tenant_id, account, marker, options, named_before, applied_at, looked_at, drift
+               from provisioned where trunk_id = $1";
+    tx.first(sql, &[trunk], kept)
+}
+
+fn kept(row: &Row<'_>) -> Result<Record> {
     Ok(Record {
         trunk: row.get("trunk_id")?,
         tenant: row.get("tenant_id")?,
@@ -40,9 +51,8 @@ fn part(row: &Row<'_>) -> Result<Part> {
     let word: String = row.get("kind")?;
     let kind = PartKind::parse(&word);
     Ok(Part {
-        kind: kind.ok_or_else(|| {
-            Error::Unexpected(format!("provisioned_parts holds the unknown word {word}"))
-        })?,
+        kind: kind
+            .ok_or_else(|| Error::Unexpected(format!("provisioned_parts holds the unknown word {word}")))?,
         id: row.get("id")?,
         made: row.get("made")?,
         before: row.get::<Option<Json<_>>>("before")?.map(|json| json.0),
@@ -60,9 +70,42 @@ pub fn due(tx: &mut Tx<'_>, since: Timestamp) -> Result<Vec<TrunkId>> {
     tx.all(sql, &[&since], |row| row.get("trunk_id"))
 }
 
+/// A trunk, and how it compares with what was set up for it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Compared {
+    /// It, as the API shows it.
+    #[serde(flatten)]
+    pub trunk: record::Trunk,
+    /// Its revision.
+    pub revision: i64,
+    /// When it was last compared.
+    pub looked_at: Option<Timestamp>,
+    /// What differs; none: nothing.
+    pub drift: Option<Shown>,
+}
+
+/// The trunks with these ids that are set up.
+pub fn compared(tx: &mut Tx<'_>, ids: &[&str]) -> Result<Vec<Compared>> {
+    let mut all = Vec::new();
+    for id in ids.iter().map(|id| TrunkId::from(*id)) {
+        let (Some(trunk), Some(kept)) = (trunks::by_id(tx, None, &id)?, find_alone(tx, &id)?) else {
+            continue;
+        };
+        all.push(Compared {
+            trunk: record::Trunk::of(&trunk.row),
+            revision: trunk.revision,
+            looked_at: kept.looked_at,
+            drift: kept.drift,
+        });
+    }
+    Ok(all)
+}
+
 /// Whether anything is set up at all.
 pub fn any(tx: &mut Tx<'_>) -> Result<bool> {
-    let found = tx.first("select trunk_id from provisioned limit 1", &[], |row| row.get::<TrunkId>("trunk_id"))?;
+    let found =
+        tx.first("select trunk_id from provisioned limit 1", &[], |row| row.get::<TrunkId>("trunk_id"))?;
     Ok(found.is_some())
 }
 
@@ -133,12 +176,7 @@ pub fn done(tx: &mut Tx<'_>, trunk: &TrunkId, now: Timestamp) -> Result<()> {
 }
 
 /// Notes what a comparison with both sides found; none: no difference.
-pub fn note_drift(
-    tx: &mut Tx<'_>,
-    trunk: &TrunkId,
-    drift: Option<&crate::provision::Shown>,
-    now: Timestamp,
-) -> Result<()> {
+pub fn note_drift(tx: &mut Tx<'_>, trunk: &TrunkId, drift: Option<&Shown>, now: Timestamp) -> Result<()> {
     let sql = "update provisioned set looked_at = $1, drift = $2 where trunk_id = $3";
     tx.execute(sql, &[&now, &drift.map(Json), trunk])?;
     Ok(())

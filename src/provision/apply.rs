@@ -1,7 +1,5 @@
 //! Plans, carries out, and looks again whether it was kept.
 
-use std::time::Duration;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -24,8 +22,6 @@ use super::watch;
 
 /// How often something that may pass is gone on after.
 const TRIES: u32 = 3;
-/// How long to wait before that: what was made a moment ago may take one to be seen.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
@@ -64,7 +60,12 @@ pub async fn drift(means: &Means, trunk: &TrunkId) -> Result<Shown> {
     Ok(Shown::differences(&plan.0.lines))
 }
 
-async fn look(means: &Means, trunk: &TrunkId, asked: &Asked, asked_for: bool) -> Result<(Known, (Plan, World))> {
+async fn look(
+    means: &Means,
+    trunk: &TrunkId,
+    asked: &Asked,
+    asked_for: bool,
+) -> Result<(Known, (Plan, World))> {
     let known = means.read(trunk, asked, asked_for).await?;
     let world = gather((&means.twilio, &means.livekit), Some(&known.desired), &known.record).await?;
     let plan = planning::plan(&known.desired, &world, &known.record);
@@ -101,7 +102,7 @@ async fn applied(
             Err(error) if error.may_pass() && tries + 1 < TRIES => {
                 tracing::debug!(%error, "it may pass; looking how things stand");
                 tries += 1;
-                tokio::time::sleep(PAUSE * tries).await;
+                tokio::time::sleep(means.settings.pause * tries).await;
             }
             Err(error) => return Err(error),
         }
@@ -132,7 +133,8 @@ async fn round(
         let did = did.take().unwrap_or_else(|| shown.clone());
         finish(means, &known, (&did, &not_kept), actor).await?;
         let Named { twilio, livekit } = known.desired.named;
-        let (twilio_trunk_sid, livekit_trunk_id) = (plan.found.twilio.or(twilio), plan.found.livekit.or(livekit));
+        let (twilio_trunk_sid, livekit_trunk_id) =
+            (plan.found.twilio.or(twilio), plan.found.livekit.or(livekit));
         let trunk_id = trunk.clone();
         let applied = Applied { trunk_id, twilio_trunk_sid, livekit_trunk_id, did, not_kept };
         return Ok(Round::Over(Box::new(applied)));
@@ -158,12 +160,18 @@ async fn round(
 }
 
 /// Notes that it is set up. Where all was as it should be before, there is nothing to note.
-async fn finish(means: &Means, known: &Known, (did, not_kept): (&Shown, &Shown), actor: &Actor) -> Result<()> {
+async fn finish(
+    means: &Means,
+    known: &Known,
+    (did, not_kept): (&Shown, &Shown),
+    actor: &Actor,
+) -> Result<()> {
     let is_new = known.record.applied_at.is_none();
     if !is_new && did.is_done() && !known.chosen_anew && known.record.drift.is_none() && known.begun {
         return Ok(());
     }
-    let (record, row, actor, now) = (known.record.clone(), known.trunk.clone(), actor.clone(), means.clock.now());
+    let (record, row, actor, now) =
+        (known.record.clone(), known.trunk.clone(), actor.clone(), means.clock.now());
     let after = json!({
         "twilioTrunkSid": row.twilio,
         "livekitTrunkId": row.livekit,

@@ -86,50 +86,71 @@ impl<'a> Carrying<'a> {
 
     async fn at_twilio(&mut self, act: &Act) -> Result<()> {
         match act {
+            Act::MakeTwilioTrunk { .. }
+            | Act::SetTwilioTrunk { .. }
+            | Act::SetRecording { .. }
+            | Act::RemoveTwilioTrunk => self.twilio_trunk_itself(act).await,
+            Act::TakeNumber { sid, number, hears_fax } => self.take(sid, number, *hears_fax).await,
+            Act::RestoreNumber { sid, before } => self.restore(sid, before).await,
+            act => self.uri(act).await,
+        }
+    }
+
+    async fn twilio_trunk_itself(&mut self, act: &Act) -> Result<()> {
+        match act {
             Act::MakeTwilioTrunk { name, settings } => {
+                let failed = Error::twilio("making the Twilio trunk");
                 let settings = twilio_settings(settings).friendly_name(name);
-                let made = self.twilio.create_trunk(&settings).await.map_err(Error::twilio("making the Twilio trunk"))?;
+                let made = self.twilio.create_trunk(&settings).await.map_err(failed)?;
                 self.ids.twilio = Some(made.sid.clone());
                 self.keep(PartKind::TwilioTrunk, &made.sid, None).await?;
             }
             Act::SetTwilioTrunk { settings } => {
-                let failed = Error::twilio("changing the Twilio trunk");
-                self.twilio.update_trunk(self.twilio_trunk()?, &twilio_settings(settings)).await.map_err(failed)?;
+                let (failed, trunk) = (Error::twilio("changing the Twilio trunk"), self.twilio_trunk()?);
+                self.twilio.update_trunk(trunk, &twilio_settings(settings)).await.map_err(failed)?;
             }
             Act::SetRecording { mode } => {
-                let (failed, mode) = (Error::twilio("setting what Twilio records"), mode.as_str().into());
-                self.twilio.set_recording(self.twilio_trunk()?, &mode).await.map_err(failed)?;
+                let (failed, trunk) = (Error::twilio("setting what Twilio records"), self.twilio_trunk()?);
+                self.twilio.set_recording(trunk, &mode.as_str().into()).await.map_err(failed)?;
             }
             Act::RemoveTwilioTrunk => {
-                let failed = Error::twilio("taking the Twilio trunk away");
-                self.twilio.delete_trunk(self.twilio_trunk()?).await.map_err(failed)?;
+                let (failed, trunk) = (Error::twilio("taking the Twilio trunk away"), self.twilio_trunk()?);
+                self.twilio.delete_trunk(trunk).await.map_err(failed)?;
             }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn uri(&self, act: &Act) -> Result<()> {
+        match act {
             Act::MakeUri { name, uri } => {
-                let failed = Error::twilio("making the origination URI");
+                let (failed, trunk) = (Error::twilio("making the origination URI"), self.twilio_trunk()?);
                 let new = NewOriginationUrl::new(uri, name);
-                let made = self.twilio.create_origination_url(self.twilio_trunk()?, &new).await.map_err(failed)?;
+                let made = self.twilio.create_origination_url(trunk, &new).await.map_err(failed)?;
                 self.keep(PartKind::OriginationUri, &made.sid, None).await?;
             }
             Act::SetUri { sid, settings } => {
-                let (failed, update) = (Error::twilio("changing an origination URI"), uri_settings(settings));
-                let trunk = self.twilio_trunk()?;
+                let (failed, trunk) = (Error::twilio("changing an origination URI"), self.twilio_trunk()?);
+                let update = uri_settings(settings);
                 self.twilio.update_origination_url(trunk, sid, &update).await.map_err(failed)?;
             }
             Act::RemoveUri { sid } => {
-                let failed = Error::twilio("taking an origination URI away");
-                self.twilio.delete_origination_url(self.twilio_trunk()?, sid).await.map_err(failed)?;
+                let (failed, trunk) = (Error::twilio("taking an origination URI away"), self.twilio_trunk()?);
+                self.twilio.delete_origination_url(trunk, sid).await.map_err(failed)?;
             }
-            Act::TakeNumber { sid, number, hears_fax } => {
-                let mut update = NumberUpdate::new().trunk_sid(Some(self.twilio_trunk()?));
-                if *hears_fax {
-                    update = update.voice_receive_mode("voice");
-                }
-                let failed = Error::twilio(format!("putting {} on the trunk", crate::phone::masked(number)));
-                self.twilio.update_number(sid, &update).await.map_err(failed)?;
-            }
-            Act::RestoreNumber { sid, before } => self.restore(sid, before).await?,
             _ => {}
         }
+        Ok(())
+    }
+
+    async fn take(&self, sid: &str, number: &str, hears_fax: bool) -> Result<()> {
+        let mut update = NumberUpdate::new().trunk_sid(Some(self.twilio_trunk()?));
+        if hears_fax {
+            update = update.voice_receive_mode("voice");
+        }
+        let failed = Error::twilio(format!("putting {} on the trunk", crate::phone::masked(number)));
+        self.twilio.update_number(sid, &update).await.map_err(failed)?;
         Ok(())
     }
 
@@ -183,9 +204,17 @@ impl<'a> Carrying<'a> {
                 self.trunks.push(InboundTrunk::clone(trunk));
             }
             Act::RemoveTrunk { id } => {
-                self.livekit.delete_sip_trunk(id).await.map_err(Error::livekit("taking the LiveKit trunk away"))?;
+                let failed = Error::livekit("taking the LiveKit trunk away");
+                self.livekit.delete_sip_trunk(id).await.map_err(failed)?;
                 self.trunks.retain(|trunk| trunk.id != *id);
             }
+            act => self.dispatch_rule(act).await?,
+        }
+        Ok(())
+    }
+
+    async fn dispatch_rule(&mut self, act: &Act) -> Result<()> {
+        match act {
             Act::MakeRule { rule, of } => {
                 let rule = self.with_trunk(rule)?;
                 self.check_rule(&rule)?;
@@ -226,7 +255,9 @@ impl<'a> Carrying<'a> {
     /// LiveKit itself does not look at everything when something is replaced.
     fn check_trunk(&self, trunk: &InboundTrunk) -> Result<()> {
         match refusal::of_trunk(trunk, &self.trunks) {
-            Some(refusal) => Err(Error::cannot(format!("the LiveKit trunk cannot be as it should: {refusal}"))),
+            Some(refusal) => {
+                Err(Error::cannot(format!("the LiveKit trunk cannot be as it should: {refusal}")))
+            }
             None => Ok(()),
         }
     }
@@ -258,9 +289,8 @@ fn name(
     configuration::lock(tx)?;
     let Some(stored) = trunks::by_id(tx, None, trunk)? else { return Ok(()) };
     let before = stored.row;
-    let kept = |id: &Option<String>, was: &Option<String>| {
-        id.clone().or_else(|| was.clone().filter(|_| !exactly))
-    };
+    let kept =
+        |id: &Option<String>, was: &Option<String>| id.clone().or_else(|| was.clone().filter(|_| !exactly));
     let row = configuration::Trunk {
         twilio: kept(&ids.twilio, &before.twilio),
         livekit: kept(&ids.livekit, &before.livekit),

@@ -1,7 +1,5 @@
 //! Takes a trunk's set-up away: what we made goes, and what was there before is what it was.
 
-use std::time::Duration;
-
 use serde_json::json;
 
 use crate::audit::{self, Actor, Entry};
@@ -22,7 +20,6 @@ use super::steps::Plan;
 
 /// How often it is looked and gone on: something that may pass, and what the other side did not keep.
 const ROUNDS: u32 = 4;
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// What has to be done to take a trunk's set-up away. Changes nothing.
 ///
@@ -62,12 +59,14 @@ async fn destroyed(means: &Means, trunk: &TrunkId, actor: &Actor, progress: &Pro
             Ok(Some(applied)) => return Ok(applied),
             Err(error) if error.may_pass() && number < ROUNDS => {
                 tracing::debug!(%error, "it may pass; looking how things stand");
-                tokio::time::sleep(PAUSE * number).await;
+                tokio::time::sleep(means.settings.pause * number).await;
             }
             Err(error) => return Err(error),
         }
     }
-    Err(Error::cannot("the other sides do not keep what they are told: run it again, and look at their consoles"))
+    Err(Error::cannot(
+        "the other sides do not keep what they are told: run it again, and look at their consoles",
+    ))
 }
 
 /// One round; none: there may be more to do.

@@ -86,7 +86,8 @@ async fn trunk(
 ) -> Result<()> {
     let failed = Error::twilio("asking Twilio for the trunk");
     let noted = record.first(PartKind::TwilioTrunk).map(|part| part.id.as_str());
-    let named = || desired.and_then(|desired| desired.adopt.twilio.as_deref().or(desired.named.twilio.as_deref()));
+    let named =
+        || desired.and_then(|desired| desired.adopt.twilio.as_deref().or(desired.named.twilio.as_deref()));
     if let Some(sid) = noted.or_else(named) {
         facts.trunk = client.trunk(sid).await.map_err(&failed)?;
         facts.missing = facts.trunk.is_none().then(|| sid.to_owned());

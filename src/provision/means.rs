@@ -26,6 +26,8 @@ pub struct Settings {
     pub give_up_after: Duration,
     /// The LiveKit projects, by name.
     pub projects: BTreeMap<String, Project>,
+    /// From something that may pass to the next look: what was made a moment ago may take one to be seen.
+    pub pause: Duration,
 }
 
 /// What the settings say of a LiveKit project.
@@ -50,6 +52,7 @@ impl Settings {
             drift_every: config.provision.drift_every,
             give_up_after: config.calls.give_up_after,
             projects: config.livekit.iter().map(project).collect(),
+            pause: Duration::from_millis(500),
         }
     }
 }
@@ -108,7 +111,10 @@ impl Means {
             )));
         }
         let project = self.settings.projects.get(&trunk.project).ok_or_else(|| {
-            Error::cannot(format!("the settings have no LiveKit project {:?}, which the trunk is in", trunk.project))
+            Error::cannot(format!(
+                "the settings have no LiveKit project {:?}, which the trunk is in",
+                trunk.project
+            ))
         })?;
         let sip_uri = project.sip_uri.as_deref().ok_or_else(|| {
             let setting = format!("livekit.{}.sip_uri", trunk.project);

@@ -31,22 +31,57 @@ pub(crate) struct Step {
 /// One thing to do. Where no sid of the Twilio trunk is given, it is the one that was found or made.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
-    MakeTwilioTrunk { name: String, settings: TrunkSettings },
-    SetTwilioTrunk { settings: TrunkSettings },
-    SetRecording { mode: String },
+    MakeTwilioTrunk {
+        name: String,
+        settings: TrunkSettings,
+    },
+    SetTwilioTrunk {
+        settings: TrunkSettings,
+    },
+    SetRecording {
+        mode: String,
+    },
     RemoveTwilioTrunk,
-    MakeUri { name: String, uri: String },
-    SetUri { sid: String, settings: UriSettings },
-    RemoveUri { sid: String },
-    TakeNumber { sid: String, number: String, hears_fax: bool },
-    RestoreNumber { sid: String, before: NumberBefore },
-    MakeTrunk { trunk: Box<InboundTrunk> },
-    ReplaceTrunk { trunk: Box<InboundTrunk> },
-    RemoveTrunk { id: String },
+    MakeUri {
+        name: String,
+        uri: String,
+    },
+    SetUri {
+        sid: String,
+        settings: UriSettings,
+    },
+    RemoveUri {
+        sid: String,
+    },
+    TakeNumber {
+        sid: String,
+        number: String,
+        hears_fax: bool,
+    },
+    RestoreNumber {
+        sid: String,
+        before: NumberBefore,
+    },
+    MakeTrunk {
+        trunk: Box<InboundTrunk>,
+    },
+    ReplaceTrunk {
+        trunk: Box<InboundTrunk>,
+    },
+    RemoveTrunk {
+        id: String,
+    },
     /// For which number, if it is for one alone.
-    MakeRule { rule: Box<DispatchRule>, of: Option<String> },
-    ReplaceRule { rule: Box<DispatchRule> },
-    RemoveRule { id: String },
+    MakeRule {
+        rule: Box<DispatchRule>,
+        of: Option<String>,
+    },
+    ReplaceRule {
+        rule: Box<DispatchRule>,
+    },
+    RemoveRule {
+        id: String,
+    },
     /// Has the row name what was found or made.
     Name,
     /// Has the row name what it did before.

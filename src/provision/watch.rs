@@ -9,7 +9,8 @@ use crate::app::App;
 use crate::audit::{self, Actor, Entry};
 use crate::clock::Timestamp;
 use crate::db::resources::trunks;
-use crate::db::{self, Tx, leases, provisioned};
+use crate::db::{self, Tx, changes, leases, provisioned};
+use crate::events;
 use crate::ids::TrunkId;
 
 use super::error::{Error, Result};
@@ -20,7 +21,7 @@ use super::record::Record;
 
 const LEASE: &str = "provision";
 /// How often it is looked whether a trunk is due; and how long a replica that died keeps others from it.
-const TICK: Duration = Duration::from_secs(30);
+const TICK: Duration = Duration::from_secs(10);
 const LASTS: Duration = Duration::from_secs(300);
 
 /// Starts it, where there is a Twilio account.
@@ -90,8 +91,8 @@ async fn look(app: &App, trunk: &TrunkId) -> Result<()> {
     Ok(())
 }
 
-/// Notes what a comparison found, and tells if that is news: an entry in the audit and a warning in the log. Whether
-/// it was.
+/// Notes what a comparison found, and tells if that is news: followers and webhooks (`trunk.drifted`,
+/// `trunk.drift_ended`), the audit and the log. Whether it was.
 pub(super) fn note(
     tx: &mut Tx<'_>,
     record: &Record,
@@ -109,11 +110,11 @@ pub(super) fn note(
             let first = drift.lines.first().map(ToString::to_string).unwrap_or_default();
             let differences = drift.lines.len() + drift.left_off;
             tracing::warn!(%trunk, differences, first, "a trunk is not as it was set up: `switchboard provision drift` shows it");
-            "trunk.drifted"
+            events::TRUNK_DRIFTED
         }
         None => {
             tracing::info!(%trunk, "a trunk is as it was set up again");
-            "trunk.drift_ended"
+            events::TRUNK_DRIFT_ENDED
         }
     };
     let entry = Entry {
@@ -124,5 +125,7 @@ pub(super) fn note(
         after: drift.map(shown),
     };
     audit::note(tx, &Actor::system(), entry, now)?;
+    let revision = trunks::by_id(tx, None, trunk)?.map_or(0, |stored| stored.revision);
+    changes::note(tx, changes::Kind::Trunk, Some(&record.tenant), (trunk, revision, action), now)?;
     Ok(true)
 }

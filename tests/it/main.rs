@@ -14,6 +14,7 @@ mod live;
 mod operator;
 mod outgoing;
 mod peers;
+mod provision;
 mod proxy;
 mod real;
 mod recorded;

@@ -154,7 +154,11 @@ pub async fn run(args: &Args, context: &Context) -> anyhow::Result<Ended> {
     ran
 }
 
-async fn with_database(args: &Args, context: &Context, (config, db): (&Config, &Db)) -> anyhow::Result<Ended> {
+async fn with_database(
+    args: &Args,
+    context: &Context,
+    (config, db): (&Config, &Db),
+) -> anyhow::Result<Ended> {
     let which = match &args.what {
         What::Plan(args) => &args.which,
         What::Apply(args) => &args.plan.which,
@@ -195,7 +199,11 @@ async fn means(context: &Context, (config, db): (&Config, &Db), trunk: &Trunk) -
     })
 }
 
-async fn apply(context: &Context, means: &Means, (trunk, args): (&Trunk, &ApplyArgs)) -> anyhow::Result<Ended> {
+async fn apply(
+    context: &Context,
+    means: &Means,
+    (trunk, args): (&Trunk, &ApplyArgs),
+) -> anyhow::Result<Ended> {
     let asked = args.plan.asked();
     let plan = provision::plan(means, &trunk.id, &asked).await?;
     if plan.blocked {

@@ -22,7 +22,10 @@ impl Planning<'_> {
         if let (Some(adopt), Some(noted)) = (&desired.adopt.twilio, noted)
             && *adopt != noted.id
         {
-            let says = format!("it is set up with {} already: destroy that first, or leave --adopt-twilio away", noted.id);
+            let says = format!(
+                "it is set up with {} already: destroy that first, or leave --adopt-twilio away",
+                noted.id
+            );
             self.conflict(Thing::TwilioTrunk, adopt, &says);
         }
         if let Some(missing) = &world.twilio.missing {
@@ -38,10 +41,9 @@ impl Planning<'_> {
             self.make_twilio_trunk();
             return None;
         };
-        let made = record.part(PartKind::TwilioTrunk, &trunk.sid).map_or_else(
-            || record.marks(trunk.friendly_name.as_deref()),
-            |part| part.made,
-        );
+        let made = record
+            .part(PartKind::TwilioTrunk, &trunk.sid)
+            .map_or_else(|| record.marks(trunk.friendly_name.as_deref()), |part| part.made);
         let before = (!made).then(|| self.trunk_as_it_is(trunk));
         if record.part(PartKind::TwilioTrunk, &trunk.sid).is_none() {
             self.plan.note(PartKind::TwilioTrunk, &trunk.sid, made, before);
@@ -71,9 +73,12 @@ impl Planning<'_> {
 
     /// What an adopted trunk was, to be restored one day.
     fn trunk_as_it_is(&self, trunk: &Trunk) -> Value {
-        let on_it = self.world.twilio.numbers.values().filter(|number| {
-            number.trunk_sid.as_deref() == Some(&trunk.sid)
-        });
+        let on_it = self
+            .world
+            .twilio
+            .numbers
+            .values()
+            .filter(|number| number.trunk_sid.as_deref() == Some(&trunk.sid));
         let before = TrunkBefore {
             settings: TrunkSettings {
                 friendly_name: trunk.friendly_name.clone(),
@@ -98,7 +103,11 @@ impl Planning<'_> {
             settings.secure = Some(false);
         }
         let transfer = self.desired.chosen.transfer_mode.as_str();
-        if fields.set("transferMode", trunk.transfer_mode.as_ref().map(twilio::TransferMode::as_str), transfer) {
+        if fields.set(
+            "transferMode",
+            trunk.transfer_mode.as_ref().map(twilio::TransferMode::as_str),
+            transfer,
+        ) {
             settings.transfer_mode = Some(transfer.to_owned());
         }
         if fields.set("cnamLookupEnabled", trunk.cnam_lookup_enabled, false) {
@@ -108,7 +117,11 @@ impl Planning<'_> {
         let records = fields.set("recording", recording, DO_NOT_RECORD);
         let sign = if fields.0.is_empty() { Sign::Unchanged } else { Sign::Change };
         let line = Line::new(sign, Thing::TwilioTrunk, &trunk.sid).with(fields.0);
-        self.line(if made || sign == Sign::Unchanged { line } else { line.says("it was there and is adopted") });
+        self.line(if made || sign == Sign::Unchanged {
+            line
+        } else {
+            line.says("it was there and is adopted")
+        });
         if settings != TrunkSettings::default() {
             self.plan.act(Act::SetTwilioTrunk { settings });
         }
@@ -137,10 +150,9 @@ impl Planning<'_> {
 
     /// Whether we made it.
     fn is_our_uri(&self, uri: &OriginationUrl) -> bool {
-        self.record.part(PartKind::OriginationUri, &uri.sid).map_or_else(
-            || self.record.marks(uri.friendly_name.as_deref()),
-            |part| part.made,
-        )
+        self.record
+            .part(PartKind::OriginationUri, &uri.sid)
+            .map_or_else(|| self.record.marks(uri.friendly_name.as_deref()), |part| part.made)
     }
 
     fn make_uri(&mut self) {

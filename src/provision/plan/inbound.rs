@@ -67,7 +67,9 @@ impl<'a> Planning<'a> {
         let noted = self.record.of(PartKind::LiveKitTrunk).find_map(|part| by_id(&part.id));
         let made = || trunks.iter().find(|trunk| self.record.marks(Some(&trunk.name)));
         let Self { desired, .. } = self;
-        let named = || [&desired.adopt.livekit, &desired.named.livekit].into_iter().flatten().find_map(|id| by_id(id));
+        let named = || {
+            [&desired.adopt.livekit, &desired.named.livekit].into_iter().flatten().find_map(|id| by_id(id))
+        };
         noted.or_else(made).or_else(named)
     }
 
@@ -75,7 +77,8 @@ impl<'a> Planning<'a> {
         let (desired, record) = (self.desired, self.record);
         let has = |id: &str| self.world.livekit.trunks.iter().any(|trunk| trunk.id == id);
         if let Some(adopt) = &desired.adopt.livekit {
-            let other = record.first(PartKind::LiveKitTrunk).filter(|part| part.id != *adopt && has(&part.id));
+            let other =
+                record.first(PartKind::LiveKitTrunk).filter(|part| part.id != *adopt && has(&part.id));
             if let Some(other) = other {
                 let says = format!(
                     "it is set up with {} already: destroy that first, or leave --adopt-livekit away",
@@ -93,7 +96,8 @@ impl<'a> Planning<'a> {
     }
 
     fn make_trunk(&mut self) {
-        let mut trunk = InboundTrunk { name: marked(&self.desired.name, &self.record.marker), ..InboundTrunk::default() };
+        let mut trunk =
+            InboundTrunk { name: marked(&self.desired.name, &self.record.marker), ..InboundTrunk::default() };
         let fields = self.set_trunk(&mut trunk, &[], false);
         let line = Line::new(Sign::Create, Thing::LivekitTrunk, format!("{:?}", self.desired.name));
         self.line(line.with(fields.0));
@@ -140,7 +144,8 @@ impl<'a> Planning<'a> {
 
     /// The trunk's numbers are the wanted ones, and those that were there when it was adopted.
     fn set_numbers(&self, trunk: &mut InboundTrunk, kept: &[String], fields: &mut Fields) {
-        let mut wanted: Vec<String> = self.desired.numbers.iter().map(|wanted| wanted.number.clone()).collect();
+        let mut wanted: Vec<String> =
+            self.desired.numbers.iter().map(|wanted| wanted.number.clone()).collect();
         let known: HashSet<String> = wanted.iter().cloned().collect();
         wanted.extend(kept.iter().filter(|kept| !known.contains(&*normalized(kept))).cloned());
         let [now, then]: [BTreeSet<&str>; 2] =
@@ -155,7 +160,11 @@ impl<'a> Planning<'a> {
         } else {
             let words = [("-", gone), ("+", new)].into_iter().filter(|(_, all)| !all.is_empty());
             let words: Vec<String> = words.map(|(sign, all)| format!("{sign} {}", some(&all))).collect();
-            fields.note("numbers", Some(&format!("{}", now.len())), Some(&format!("{} ({})", then.len(), words.join("; "))));
+            fields.note(
+                "numbers",
+                Some(&format!("{}", now.len())),
+                Some(&format!("{} ({})", then.len(), words.join("; "))),
+            );
         }
         trunk.numbers = wanted;
     }

@@ -5,6 +5,8 @@ mod carrier;
 mod inbound;
 mod numbers;
 mod rules;
+#[cfg(test)]
+mod tests;
 mod undo;
 
 pub(crate) use undo::undo;

@@ -40,12 +40,16 @@ impl Planning<'_> {
     pub(super) fn take_numbers(&mut self) {
         let (world, desired) = (self.world, self.desired);
         let trunk = world.twilio.trunk.as_ref().map(|trunk| trunk.sid.as_str());
-        let noted: HashSet<&str> = self.record.of(PartKind::TwilioNumber).map(|part| part.id.as_str()).collect();
+        let noted: HashSet<&str> =
+            self.record.of(PartKind::TwilioNumber).map(|part| part.id.as_str()).collect();
         let mut there = Vec::new();
         for wanted in &desired.numbers {
             let Some(number) = world.twilio.numbers.get(&wanted.number) else {
-                let says = "the Twilio account does not have it: archive it, or import the numbers of its account";
-                self.line(Line::new(Sign::Warning, Thing::TwilioNumber, &wanted.number).says(says).differing());
+                let says =
+                    "the Twilio account does not have it: archive it, or import the numbers of its account";
+                self.line(
+                    Line::new(Sign::Warning, Thing::TwilioNumber, &wanted.number).says(says).differing(),
+                );
                 continue;
             };
             if number.capabilities.voice == Some(false) {
@@ -79,9 +83,12 @@ impl Planning<'_> {
         let adopted = record.part(PartKind::TwilioTrunk, trunk).and_then(|part| part.before.clone());
         // What was on a trunk when it was adopted is known: before that is noted, and after.
         let is_new = record.part(PartKind::TwilioTrunk, trunk).is_none();
-        let before: TrunkBefore = adopted.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();
+        let before: TrunkBefore =
+            adopted.and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();
         let was_there: HashSet<&str> = before.numbers.iter().map(String::as_str).collect();
-        for number in world.twilio.numbers.values().filter(|number| number.trunk_sid.as_deref() == Some(trunk)) {
+        for number in
+            world.twilio.numbers.values().filter(|number| number.trunk_sid.as_deref() == Some(trunk))
+        {
             let is_ours = record.part(PartKind::TwilioNumber, &number.sid).is_some();
             if wanted.contains(number.phone_number.as_str()) || is_ours {
                 continue;
@@ -109,7 +116,8 @@ pub(super) fn back(number: &Number, before: &NumberBefore) -> Line {
         fields.note("voiceApplicationSid", number.voice_application_sid.as_deref(), Some(application));
     }
     if before.voice_url.is_some() && number.voice_url != before.voice_url {
-        let [from, to] = [&number.voice_url, &before.voice_url].map(|url| url.as_deref().map(without_secrets));
+        let [from, to] =
+            [&number.voice_url, &before.voice_url].map(|url| url.as_deref().map(without_secrets));
         fields.note("voiceUrl", from.as_deref(), to.as_deref());
     }
     Line::new(Sign::Remove, Thing::TwilioNumber, &number.phone_number).with(fields.0)
@@ -140,7 +148,10 @@ fn taken(number: &Number, trunk: Option<&str>, hears_fax: bool) -> Line {
     if takes_over.is_empty() {
         line
     } else {
-        line.says(format!("takes its calls over from {}; `destroy` gives them back", takes_over.join(" and ")))
+        line.says(format!(
+            "takes its calls over from {}; `destroy` gives them back",
+            takes_over.join(" and ")
+        ))
     }
 }
 

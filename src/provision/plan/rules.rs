@@ -42,7 +42,8 @@ impl<'a> Planning<'a> {
         let desired = self.desired;
         for wanted in &desired.numbers {
             let Some(agent) = &wanted.agent else { continue };
-            let alike = |rule: &&&DispatchRule| is_for_just(rule, trunk, std::slice::from_ref(&wanted.number));
+            let alike =
+                |rule: &&&DispatchRule| is_for_just(rule, trunk, std::slice::from_ref(&wanted.number));
             let found = of_number.remove(&wanted.number).or_else(|| theirs.iter().find(alike).copied());
             let rule = self.wanted_static(trunk, &wanted.number, agent);
             becomes.push(self.rule(found, &rule, Some(&wanted.number)));
@@ -67,7 +68,8 @@ impl<'a> Planning<'a> {
         if let Some(number) = noted.and_then(|noted| noted.get("of")).and_then(|number| number.as_str()) {
             return Some(number.to_owned());
         }
-        let after = rule.name.split_once(&self.record.marker).map(|(_, after)| after.trim_matches([']', ' ']));
+        let after =
+            rule.name.split_once(&self.record.marker).map(|(_, after)| after.trim_matches([']', ' ']));
         let named = after.filter(|after| after.starts_with('+')).map(str::to_owned);
         named.or_else(|| match (noted, rule.numbers.as_slice()) {
             // One that was there and was adopted.
@@ -99,13 +101,21 @@ impl<'a> Planning<'a> {
         rule.name = format!("{} {number}", rule.name);
         rule.numbers = vec![number.to_owned()];
         rule.attributes = [(ROUTED.0.to_owned(), ROUTED.1.to_owned())].into();
-        let sent = RuleAgent { attributes: agent.attributes.clone(), ..RuleAgent::new(&agent.name, &agent.metadata) };
+        let sent = RuleAgent {
+            attributes: agent.attributes.clone(),
+            ..RuleAgent::new(&agent.name, &agent.metadata)
+        };
         rule.room_config = rule.room_config.map(|config| RoomConfig { agents: vec![sent], ..config });
         rule
     }
 
     /// Plans one rule; what it becomes.
-    fn rule(&mut self, found: Option<&DispatchRule>, wanted: &DispatchRule, of: Option<&str>) -> DispatchRule {
+    fn rule(
+        &mut self,
+        found: Option<&DispatchRule>,
+        wanted: &DispatchRule,
+        of: Option<&str>,
+    ) -> DispatchRule {
         let what = of.unwrap_or("every call of the trunk");
         let Some(found) = found else {
             let says = wanted.agents().first().map(|agent| format!("sends {}", agent.agent_name));
@@ -161,7 +171,11 @@ impl<'a> Planning<'a> {
         if trunk == NEW {
             trunks.push(livekit::sip::InboundTrunk { id: NEW.to_owned(), ..Default::default() });
         }
-        let theirs: HashSet<String> = rules.iter().filter(|rule| !rule.trunk_ids.iter().any(|id| id == trunk)).map(|rule| rule.id.clone()).collect();
+        let theirs: HashSet<String> = rules
+            .iter()
+            .filter(|rule| !rule.trunk_ids.iter().any(|id| id == trunk))
+            .map(|rule| rule.id.clone())
+            .collect();
         // New ones need names that tell them apart.
         for (place, rule) in rules.iter_mut().enumerate().filter(|(_, rule)| rule.id.is_empty()) {
             rule.id = format!("(new {})", place + 1);
@@ -211,7 +225,9 @@ fn changed(found: &DispatchRule, wanted: &DispatchRule, made: bool) -> (Dispatch
         rule.hide_phone_number = false;
     }
     let same_kind = match &rule.kind {
-        RuleKind::Callee { prefix, pin, randomize } => *randomize && !pin.is_set() && (!made || prefix == PREFIX),
+        RuleKind::Callee { prefix, pin, randomize } => {
+            *randomize && !pin.is_set() && (!made || prefix == PREFIX)
+        }
         _ => false,
     };
     if !same_kind {
@@ -236,7 +252,8 @@ fn set_room(rule: &mut DispatchRule, wanted: &DispatchRule, made: bool, fields: 
     };
     let (now, then) = (rule.agents(), wanted.agents());
     if now.len() != then.len() || now.iter().zip(then).any(|(now, then)| !same(now, then)) {
-        let names = |all: &[RuleAgent]| some(&all.iter().map(|agent| agent.agent_name.as_str()).collect::<Vec<_>>());
+        let names =
+            |all: &[RuleAgent]| some(&all.iter().map(|agent| agent.agent_name.as_str()).collect::<Vec<_>>());
         let [from, to] = [names(now), names(then)];
         let to = if from == to && !to.is_empty() { format!("{to} (what it is told)") } else { to };
         fields.note("room_config.agents", Some(&from), Some(&to));
@@ -254,7 +271,9 @@ fn kind(kind: &RuleKind) -> String {
     match kind {
         RuleKind::Direct { room, .. } => format!("one room, {room}{pin}"),
         RuleKind::Individual { prefix, .. } => format!("a room for each caller, {prefix}_…{pin}"),
-        RuleKind::Callee { prefix, randomize: true, .. } => format!("a room for each call, {prefix}_<number>_…{pin}"),
+        RuleKind::Callee { prefix, randomize: true, .. } => {
+            format!("a room for each call, {prefix}_<number>_…{pin}")
+        }
         RuleKind::Callee { prefix, .. } => format!("a room for each number, {prefix}_<number>{pin}"),
         RuleKind::Other(name) => format!("one of the kind {name}"),
     }

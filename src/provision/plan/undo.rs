@@ -3,6 +3,7 @@
 
 use livekit::sip::{DispatchRule, InboundTrunk};
 use serde_json::Value;
+use twilio::Trunk;
 
 use crate::provision::facts::World;
 use crate::provision::lines::{Fields, Line, Sign, Thing, some};
@@ -64,7 +65,7 @@ impl Undoing<'_> {
                 self.plan.act_and_forget(act, PartKind::OriginationUri, &uri.sid);
                 continue;
             }
-            let Some(before) = part.and_then(|part| read::<UriSettings>(part)) else { continue };
+            let Some(before) = part.and_then(read::<UriSettings>) else { continue };
             let mut fields = Fields::default();
             let now = UriSettings::of(uri);
             fields.set("sipUrl", now.sip_url.clone(), before.sip_url.clone().unwrap_or_default());
@@ -87,31 +88,40 @@ impl Undoing<'_> {
         let part = self.record.part(PartKind::TwilioTrunk, &trunk.sid);
         let made = part.map_or_else(|| self.record.marks(trunk.friendly_name.as_deref()), |part| part.made);
         if made {
-            let ours = |sid: &str| self.record.part(PartKind::TwilioNumber, sid).is_some();
-            let on_it = self.world.twilio.numbers.values();
-            let others: Vec<&str> = on_it
-                .filter(|number| number.trunk_sid.as_deref() == Some(&trunk.sid) && !ours(&number.sid))
-                .map(|number| number.phone_number.as_str())
-                .collect();
-            if !others.is_empty() {
-                let says = format!(
-                    "somebody else put {} on it, whose calls would go nowhere: take them off the trunk at Twilio first",
-                    some(&others)
-                );
-                self.plan.line(Line::new(Sign::Conflict, Thing::TwilioTrunk, &trunk.sid).says(says));
-                return;
-            }
-            self.plan.line(Line::new(Sign::Remove, Thing::TwilioTrunk, &trunk.sid));
-            self.plan.act_and_forget(Act::RemoveTwilioTrunk, PartKind::TwilioTrunk, &trunk.sid);
+            return self.remove_twilio_trunk(trunk);
+        }
+        let Some(before) = part.and_then(read::<TrunkBefore>) else { return };
+        self.restore_twilio_trunk(trunk, before);
+        // Only now: until then it is this part that says which trunk it is.
+        self.plan.act_and_forget(Act::Forget, PartKind::TwilioTrunk, &trunk.sid);
+    }
+
+    fn remove_twilio_trunk(&mut self, trunk: &Trunk) {
+        let ours = |sid: &str| self.record.part(PartKind::TwilioNumber, sid).is_some();
+        let on_it = self.world.twilio.numbers.values();
+        let others: Vec<&str> = on_it
+            .filter(|number| number.trunk_sid.as_deref() == Some(&trunk.sid) && !ours(&number.sid))
+            .map(|number| number.phone_number.as_str())
+            .collect();
+        if !others.is_empty() {
+            let says = format!(
+                "somebody else put {} on it, whose calls would go nowhere: take them off the trunk at Twilio first",
+                some(&others)
+            );
+            self.plan.line(Line::new(Sign::Conflict, Thing::TwilioTrunk, &trunk.sid).says(says));
             return;
         }
-        let Some(before) = part.and_then(|part| read::<TrunkBefore>(part)) else { return };
+        self.plan.line(Line::new(Sign::Remove, Thing::TwilioTrunk, &trunk.sid));
+        self.plan.act_and_forget(Act::RemoveTwilioTrunk, PartKind::TwilioTrunk, &trunk.sid);
+    }
+
+    fn restore_twilio_trunk(&mut self, trunk: &Trunk, before: TrunkBefore) {
         let (mut fields, mut settings) = (Fields::default(), TrunkSettings::default());
         if let Some(was) = before.settings.secure.filter(|was| fields.set("secure", trunk.secure, *was)) {
             settings.secure = Some(was);
         }
         let mode = trunk.transfer_mode.as_ref().map(|mode| mode.as_str().to_owned());
-        let was = before.settings.transfer_mode.clone();
+        let was = before.settings.transfer_mode;
         if let Some(was) = was.filter(|was| fields.set("transferMode", mode, was.clone())) {
             settings.transfer_mode = Some(was);
         }
@@ -131,8 +141,6 @@ impl Undoing<'_> {
         if let Some(mode) = mode {
             self.plan.act(Act::SetRecording { mode });
         }
-        // Only now: until then it is this part that says which trunk it is.
-        self.plan.act_and_forget(Act::Forget, PartKind::TwilioTrunk, &trunk.sid);
     }
 
     fn rules(&mut self) {
