@@ -24,7 +24,7 @@ use crate::http::api::rate;
 use crate::ids::TenantId;
 use crate::live::Live;
 use crate::metrics::Metrics;
-use crate::outgoing;
+use crate::{outgoing, provision};
 
 /// Jobs of other replicas and of crashed ones are looked for this often.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -50,6 +50,8 @@ pub struct Parts {
     pub twilio: Option<twilio::Client>,
     /// Calls are compared with the carrier's this often.
     pub calls_every: Duration,
+    /// What setting trunks up goes by.
+    pub provision: provision::Settings,
     /// How long things may take.
     pub timing: Timing,
     /// Reconcile looks this often.

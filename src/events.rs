@@ -19,11 +19,15 @@ pub const LEAD_UPDATED: &str = "lead.updated";
 pub const TASK_CREATED: &str = "task.created";
 /// An endpoint was given up on; told to the tenant's other endpoints.
 pub const ENDPOINT_DISABLED: &str = "webhook_endpoint.disabled";
+/// Somebody changed by hand what `provision` had set up at Twilio or LiveKit.
+pub const TRUNK_DRIFTED: &str = "trunk.drifted";
+/// A trunk is as it was set up again.
+pub const TRUNK_DRIFT_ENDED: &str = "trunk.drift_ended";
 /// Somebody wants to see whether an endpoint works. Nobody can choose it, and everybody gets it who asks.
 pub const TEST: &str = "webhook.test";
 
 /// What an endpoint can choose from.
-pub const ALL: [&str; 9] = [
+pub const ALL: [&str; 11] = [
     CALL_RINGING,
     CALL_ANSWERED,
     CALL_ENDED,
@@ -33,6 +37,8 @@ pub const ALL: [&str; 9] = [
     LEAD_UPDATED,
     TASK_CREATED,
     ENDPOINT_DISABLED,
+    TRUNK_DRIFTED,
+    TRUNK_DRIFT_ENDED,
 ];
 
 /// Stands for all of them, those that are yet to come too.

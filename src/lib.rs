@@ -30,6 +30,7 @@ pub mod operations;
 pub mod outgoing;
 pub mod phone;
 pub mod progress;
+pub mod provision;
 pub mod routing_file;
 pub mod tenancy;
 pub mod views;

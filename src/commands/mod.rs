@@ -19,6 +19,7 @@ pub mod leads;
 pub mod livekit;
 pub mod migrate;
 pub mod numbers;
+pub mod provision;
 mod receipt;
 mod reconcile;
 mod routes;
@@ -95,6 +96,8 @@ enum Command {
     /// Import the numbers of a Twilio account; search, buy, release, move and list numbers
     #[command(subcommand)]
     Numbers(numbers::Command),
+    /// Set a trunk up across Twilio and LiveKit, and see what somebody changed by hand since
+    Provision(provision::Args),
     /// List leads: one for each caller of a campaign
     Leads(leads::Args),
     /// Add people who sign in, switch them off and on, give them new passwords
@@ -145,6 +148,7 @@ async fn run(command: Command, context: &Context) -> anyhow::Result<Ended> {
         Command::Call(args) => call::run(&args, context).await,
         Command::Calls(args) => calls::run(&args, context).await,
         Command::Campaigns(command) => campaigns::run(&command, context).await,
+        Command::Provision(args) => provision::run(&args, context).await,
         Command::Explain(args) => explain::run(&args, context).await,
         Command::Numbers(command) => numbers::run(&command, context).await,
         Command::Leads(args) => leads::run(&args, context).await,

@@ -25,7 +25,7 @@ use crate::db::{self, Db, access, migrate, routing, sending};
 use crate::http;
 use crate::http::api::rate;
 use crate::metrics::{self, Metrics, Work, WorkOutcome};
-use crate::outgoing;
+use crate::{outgoing, provision};
 
 /// A server that takes requests.
 #[derive(Copy, Clone)]
@@ -55,6 +55,7 @@ pub async fn serve(
     // Once nothing is in the way of listening any more: its password is told once.
     let first_admin = first_admin(config, &app).await?;
     carry_out::work(&app).context("starting what runs besides the doors")?;
+    provision::start(&app);
     let address = listener.local_addr()?;
     alive::start(&app, address);
     listening(Started { address, app: &app, first_admin: first_admin.as_ref() });
@@ -129,6 +130,7 @@ pub async fn open(config: &Config, clock: Clock) -> anyhow::Result<App> {
         config: Arc::new(config.clone()),
         twilio: twilio(config)?,
         calls_every: config.twilio.calls_every,
+        provision: provision::Settings::of(config),
         timing: timing(config),
         reconcile_every: config.calls.reconcile_every,
         keep_facts: config.retention.facts,

@@ -33,6 +33,7 @@ pub const ALL: &[Migration] = migrations![
     "0001_first",
     "0002_control_plane",
     "0003_numbers",
+    "0004_provision",
     "0005_carrier",
     "0006_operations",
     "0007_servers",

@@ -33,6 +33,7 @@ pub mod operations;
 mod options;
 mod postgres;
 pub mod probes;
+pub mod provisioned;
 mod queue;
 pub mod resources;
 pub mod routing;

@@ -1,4 +1,4 @@
-//! What changes are of, many at once: calls, leads, tasks and endpoints by their ids.
+//! What changes are of, many at once: calls, leads, tasks, endpoints and trunks by their ids.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,6 +11,7 @@ use crate::views::CallView;
 use super::changes::{Change, Kind};
 use super::endpoints::{self, Endpoint};
 use super::leads::{self, Lead};
+use super::provisioned::{self, Compared};
 use super::tasks::{self, Task};
 use super::{Result, Tx, calls};
 
@@ -25,6 +26,8 @@ pub struct Resources {
     pub tasks: HashMap<String, Task>,
     /// The endpoints, by id.
     pub endpoints: HashMap<String, Endpoint>,
+    /// The trunks that are set up, by id.
+    pub trunks: HashMap<String, Compared>,
 }
 
 impl Resources {
@@ -43,6 +46,7 @@ impl Resources {
             leads: by_id(tx, &ids(Kind::Lead), leads::by_ids, |one| &one.id)?,
             tasks: by_id(tx, &ids(Kind::Task), |tx, ids| tasks::by_ids(tx, ids, now), |one| &one.id)?,
             endpoints: by_id(tx, &ids(Kind::WebhookEndpoint), endpoints::by_ids, |one| &one.id)?,
+            trunks: by_id(tx, &ids(Kind::Trunk), provisioned::compared, |one| &one.trunk.id)?,
         })
     }
 
@@ -53,6 +57,7 @@ impl Resources {
             Kind::Lead => self.leads.get(id).map(serde_json::to_value),
             Kind::Task => self.tasks.get(id).map(serde_json::to_value),
             Kind::WebhookEndpoint => self.endpoints.get(id).map(serde_json::to_value),
+            Kind::Trunk => self.trunks.get(id).map(serde_json::to_value),
             Kind::Routing => None,
         };
         shown.and_then(std::result::Result::ok).unwrap_or_default()

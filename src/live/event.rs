@@ -11,7 +11,7 @@ use crate::db::shown::Resources;
 use crate::db::{self, Tx};
 use crate::ids::TenantId;
 
-/// A change of a call, a lead, a task or an endpoint. Shared by all who are told of it.
+/// A change of a call, a lead, a task, an endpoint or a trunk. Shared by all who are told of it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LiveEvent {

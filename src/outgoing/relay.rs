@@ -231,7 +231,9 @@ fn telling(
 fn content(change: &Change, word: &str, resources: &Resources) -> Option<(String, Value)> {
     let order_key = match change.kind {
         Kind::Task => resources.tasks.get(&change.subject)?.lead_id.to_string(),
-        Kind::Call | Kind::Lead | Kind::WebhookEndpoint | Kind::Routing => change.subject.clone(),
+        Kind::Call | Kind::Lead | Kind::WebhookEndpoint | Kind::Trunk | Kind::Routing => {
+            change.subject.clone()
+        }
     };
     let data = match change.kind {
         Kind::Call => {

@@ -16,6 +16,7 @@ mod numbers;
 mod operator;
 mod outgoing;
 mod peers;
+mod provision;
 mod proxy;
 mod real;
 mod recorded;

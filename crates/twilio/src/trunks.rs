@@ -168,6 +168,14 @@ impl Client {
         let path = path(CALL, trunk_sid, "/Recording")?;
         self.find(&Request::get(CALL, Api::Trunking, path), Recording::read).await
     }
+
+    /// Has a trunk record this of its calls from now on, and gives what became of it. Safe to repeat.
+    pub async fn set_recording(&self, trunk_sid: &str, mode: &RecordingMode) -> Result<Recording> {
+        const CALL: &str = "changing what a trunk records";
+        let path = path(CALL, trunk_sid, "/Recording")?;
+        let form = Form::default().with("Mode", mode.as_str());
+        self.ask(&Request::update(CALL, Api::Trunking, path, form), Recording::read).await
+    }
 }
 
 /// The path of a trunk and what is below it.

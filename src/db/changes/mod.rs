@@ -30,6 +30,8 @@ pub enum Kind {
     Task,
     /// An endpoint of outgoing webhooks.
     WebhookEndpoint,
+    /// How a trunk compares with what was set up for it.
+    Trunk,
     /// A tenant's routing.
     Routing,
 }
@@ -42,12 +44,13 @@ impl Kind {
             Kind::Lead => "lead",
             Kind::Task => "task",
             Kind::WebhookEndpoint => "webhook_endpoint",
+            Kind::Trunk => "trunk",
             Kind::Routing => "routing",
         }
     }
 
     fn parse(word: &str) -> Option<Kind> {
-        let all = [Kind::Call, Kind::Lead, Kind::Task, Kind::WebhookEndpoint, Kind::Routing];
+        let all = [Kind::Call, Kind::Lead, Kind::Task, Kind::WebhookEndpoint, Kind::Trunk, Kind::Routing];
         all.into_iter().find(|kind| kind.as_str() == word)
     }
 }

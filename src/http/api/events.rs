@@ -48,8 +48,8 @@ data: {\"reason\":\"too_slow\",\"detail\":\"events came faster than they were re
 ";
 
 const ABOUT: &str = "\
-Each event has the `id` of its place in the stream; its name is what changed (`call`, `lead`, `task`; for owners also \
-`webhook_endpoint`) and its data is that thing as the API shows it now, with the revision of this change and what it \
+Each event has the `id` of its place in the stream; its name is what changed (`call`, `lead`, `task`, `trunk`; for owners \
+also `webhook_endpoint`) and its data is that thing as the API shows it now, with the revision of this change and what it \
 means (`events`, the words of webhooks). Give the last id as `Last-Event-ID` to go on where you were: nothing is \
 missed and nothing comes twice, on whichever replica you land. `reset` says that what you missed is no longer there to \
 be told: read anew. `dropped` is the last event, with a reason: `too_slow`, `stopping`, `failed`, or `unauthenticated` \

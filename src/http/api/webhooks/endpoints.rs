@@ -97,7 +97,8 @@ pub(super) struct EndpointWrite {
     #[schemars(length(max = 500))]
     pub description: String,
     /// What it is told of: `call.ringing`, `call.answered`, `call.ended`, `call.missed`, `call.rejected`,
-    /// `lead.created`, `lead.updated`, `task.created`, `webhook_endpoint.disabled`; or `*` for all there are.
+    /// `lead.created`, `lead.updated`, `task.created`, `webhook_endpoint.disabled`, `trunk.drifted`, `trunk.drift_ended`; or
+    /// `*` for all there are.
     #[serde(default = "everything")]
     #[schemars(length(min = 1, max = 20))]
     pub events: Vec<String>,
