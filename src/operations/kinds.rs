@@ -15,6 +15,7 @@ use crate::http::problem::Problem;
 use crate::ids::TenantId;
 use crate::progress::Progress;
 
+use super::provision::{self, apply, plan};
 use super::{Failure, campaigns_check, doctor, numbers_import};
 
 /// Whose things a kind works on.
@@ -188,6 +189,10 @@ kinds! {
     /// Takes the numbers of the Twilio account into a tenant; again it is a no-op.
     NumbersImport = "numbersImport": numbers_import(numbers_import::NumbersImport) -> crate::numbers::Imported,
         Admin, Tenant;
+    /// Says what has to be done to set a trunk up across Twilio and LiveKit; changes nothing.
+    ProvisionPlan = "provisionPlan": plan(provision::Provision) -> crate::provision::Shown, Admin, Tenant;
+    /// Sets a trunk up across Twilio and LiveKit; again it changes nothing.
+    ProvisionApply = "provisionApply": apply(provision::Provision) -> crate::provision::Applied, Admin, Tenant;
 }
 
 impl Kind {

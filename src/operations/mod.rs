@@ -8,6 +8,7 @@ pub mod doctor;
 mod failure;
 mod kinds;
 pub mod numbers_import;
+pub mod provision;
 mod run;
 
 use std::time::Duration;

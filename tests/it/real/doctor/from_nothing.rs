@@ -24,7 +24,7 @@ name = "telephony-agent"
 name = "Main"
 "#;
 
-async fn twilio() -> Fake {
+pub(super) async fn twilio() -> Fake {
     let clock = Clock::system();
     let credentials = Credentials::auth_token(ACCOUNT, TOKEN).expect("credentials");
     let options = Options { now: Arc::new(move || clock.now().micros()), ..Options::new(credentials) };

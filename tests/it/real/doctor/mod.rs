@@ -4,6 +4,7 @@
 mod from_nothing;
 mod here;
 mod livekit_side;
+mod over_the_api;
 mod setup;
 mod twilio_side;
 
