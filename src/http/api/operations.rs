@@ -88,7 +88,7 @@ impl JsonSchema for OperationCreate {
     }
 }
 
-/// What came of an operation, by its kind.
+/// What came of an operation, by its kind; null unless it has succeeded.
 struct OperationResult;
 
 impl JsonSchema for OperationResult {
@@ -96,8 +96,15 @@ impl JsonSchema for OperationResult {
         "OperationResult".into()
     }
 
+    // Generators of clients trip over a schema of its own that is one of others.
+    fn inline_schema() -> bool {
+        true
+    }
+
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({"description": "What came of it; its form depends on the kind.", "anyOf": Kind::found(generator)})
+        let mut forms = Kind::found(generator);
+        forms.push(json_schema!({"type": "null"}));
+        json_schema!({"anyOf": forms})
     }
 }
 
@@ -107,8 +114,8 @@ impl JsonSchema for OperationResult {
 struct OperationDetail {
     #[serde(flatten)]
     operation: Operation,
-    /// What came of it; null unless it has succeeded.
-    #[schemars(with = "Option<OperationResult>")]
+    /// What came of it, in the form of its kind; null unless it has succeeded.
+    #[schemars(with = "OperationResult")]
     result: Option<Value>,
 }
 
