@@ -493,7 +493,7 @@ async fn a_person_can_compare_by_hand_and_first_see_what_would_be_found() {
     process.json(&["migrate", "--json"]).await;
     let (hour, minutes) = (MINUTE * 60, MINUTE * 10);
     let known = Clock::system().now().saturating_sub(hour);
-    let db = db::Db::open(&db::Options::new(&process.database())).expect("the database");
+    let db = db::Db::open(&db::Options::new(process.database())).expect("the database");
     db.write(move |tx| routing::make(tx, known)).await.expect("routing");
     db.close().await;
     let began = Clock::system().now().saturating_sub(minutes);
