@@ -466,6 +466,7 @@ fn only_twilios_and_only_what_belongs_to_it_is_put_on_a_trunk() {
         livekit_trunk: livekit_trunk.map(str::to_owned),
         active,
         purchased_at: None,
+        capabilities: None,
         metadata: serde_json::Map::default(),
         archived: false,
     };
