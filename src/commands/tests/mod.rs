@@ -164,6 +164,7 @@ async fn a_call_as_json_has_the_users_names() {
       "revision": 3,
       "createdAt": "2025-10-09T15:30:00.000000Z",
       "updatedAt": "2025-10-09T15:33:05.000000Z",
+      "carrier": null,
       "metadata": {
         "call_type": "inbound",
         "trunk_id": "ST_main",
