@@ -181,6 +181,26 @@ fn every_check_of_the_doctor_is_described_and_no_other() {
 }
 
 #[test]
+fn what_is_heard_leads_to_a_check_that_there_is() {
+    let page = read("docs/first-call.md");
+    let rows = page.lines().filter(|line| line.starts_with("| **") || line.starts_with("- [ ]"));
+    let ids: Vec<&str> = rows
+        .filter_map(|row| {
+            row.rsplit_once(['|', '(']).map(|(before, after)| match after.trim() {
+                "" => before.rsplit_once(" | ").map_or("", |(_, cell)| cell),
+                inner => inner,
+            })
+        })
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .filter(|id| !id.contains(' '))
+        .collect();
+    assert!(ids.len() >= 20, "{ids:?}");
+    for id in ids {
+        assert!(switchboard::doctor::rules::ALL.contains(&id), "{id}");
+    }
+}
+
+#[test]
 fn links_between_the_documents_lead_somewhere() {
     let mut documents: Vec<String> =
         ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(ToOwned::to_owned).into();
