@@ -67,11 +67,16 @@ impl<'a> Fields<'a> {
 
     /// A time as RFC 2822 (the 2010 API) or ISO 8601 (the others), in microseconds since the Unix epoch.
     pub(crate) fn time(self, name: &str) -> Option<i64> {
-        let text = self.get(name)?.as_str()?.trim();
-        let older = || rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
-        let time: Option<Timestamp> = text.parse().ok().or_else(older);
-        time.map(Timestamp::as_microsecond)
+        read_time(self.get(name)?.as_str()?)
     }
+}
+
+/// A time as text, likewise.
+pub(crate) fn read_time(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let older = || rfc2822::DateTimeParser::new().parse_timestamp(text).ok();
+    let time: Option<Timestamp> = text.parse().ok().or_else(older);
+    time.map(Timestamp::as_microsecond)
 }
 
 /// A moment as Twilio takes it in queries: ISO 8601 in UTC, whole seconds, rounded down.

@@ -7,7 +7,7 @@ use super::params::{Kind, Param, checked};
 use super::refusal::{Outcome, Refusal};
 use super::route::{Reply, Turn};
 use super::world::{Row, State, find, newer, object, older};
-use crate::fields::Fields;
+use crate::fields::{self, Fields};
 
 const STATUS: Kind = Kind::OneOf(&[
     "queued",
@@ -57,11 +57,18 @@ pub(super) fn calls(turn: &mut Turn<'_>) -> Outcome<Reply> {
     let same =
         |row: &Row, name: &str, field: &str| given.text(name).is_none_or(|value| row.text(field) == value);
     let in_time = |row: &Row, name: &str, field: &str| {
-        let time = Fields::of(&row.shown()).and_then(|fields| fields.time(field));
-        given.time(name).is_none_or(|(asked, is_day)| {
-            time.is_some_and(|time| if is_day { (asked..asked + DAY).contains(&time) } else { time == asked })
-        }) && given.time(&format!("{name}>")).is_none_or(|(asked, _)| time.is_some_and(|time| time >= asked))
-            && given.time(&format!("{name}<")).is_none_or(|(asked, _)| time.is_some_and(|time| time <= asked))
+        let bounds = ["", ">", "<"].map(|end| given.time(&format!("{name}{end}")));
+        if bounds.iter().all(Option::is_none) {
+            return true;
+        }
+        let Some(time) = row.json.get(field).and_then(Value::as_str).and_then(fields::read_time) else {
+            return false;
+        };
+        let [on, since, until] = bounds;
+        on.is_none_or(
+            |(asked, is_day)| if is_day { (asked..asked + DAY).contains(&time) } else { time == asked },
+        ) && since.is_none_or(|(asked, _)| time >= asked)
+            && until.is_none_or(|(asked, _)| time <= asked)
     };
     let fits = |row: &&Row| {
         same(row, "To", "to")
