@@ -97,8 +97,8 @@ impl Means {
 
     /// The trunk's row, what is kept of it and what it is to be. `asked_for`: somebody chose just this trunk.
     pub(super) async fn read(&self, trunk: &TrunkId, asked: &Asked, asked_for: bool) -> Result<Known> {
-        let id = trunk.clone();
-        let rows = self.db.report(move |tx| rows(tx, &id, asked_for)).await?;
+        let (id, adopt) = (trunk.clone(), asked.adopt_livekit.clone());
+        let rows = self.db.report(move |tx| rows(tx, &id, (adopt, asked_for))).await?;
         let Rows { trunk, record, numbers } =
             rows.ok_or_else(|| Error::cannot(format!("there is no trunk {trunk}")))?;
         if let Some(record) = &record
@@ -167,13 +167,19 @@ struct Rows {
     numbers: Vec<configuration::Number>,
 }
 
-fn rows(tx: &mut Tx<'_>, id: &TrunkId, asked_for: bool) -> db::Result<Option<Rows>> {
+fn rows(
+    tx: &mut Tx<'_>,
+    id: &TrunkId,
+    (adopt, asked_for): (Option<String>, bool),
+) -> db::Result<Option<Rows>> {
     let Some(trunk) = trunks::by_id(tx, None, id)?.map(|stored| stored.row) else { return Ok(None) };
     let mut others = configuration::trunks(tx, &trunk.tenant)?;
     others.retain(|other| !other.archived && other.id != trunk.id);
     let taken = provisioned::numbers_of(tx, &trunk.tenant)?;
     let numbers = configuration::numbers(tx, &trunk.tenant)?;
-    let numbers = numbers_of(&trunk, others.is_empty(), (asked_for, &taken), numbers);
+    // Numbers may name the trunk that is to be adopted already.
+    let named = Trunk { livekit: adopt.or_else(|| trunk.livekit.clone()), ..trunk.clone() };
+    let numbers = numbers_of(&named, others.is_empty(), (asked_for, &taken), numbers);
     Ok(Some(Rows { record: provisioned::find(tx, id)?, trunk, numbers }))
 }
 

@@ -80,7 +80,18 @@ async fn a_plan_reads_like_a_diff() {
     let tenant = world.tenant().await;
     let plan = world.plan(&tenant, &with_rules()).await;
     let text = plan.lines.iter().map(|line| format!("{line}\n")).collect::<String>();
-    assert_snapshot!(text);
+    assert_snapshot!(text, @r#"
+    + LiveKit inbound trunk "T0 main": numbers +14155550000, +14155550001, allowed_addresses 54.172.60.0/30, 54.244.51.0/30, 54.171.127.192/30, 35.156.191.128/30 and 4 more, ringing_timeout 35s, include_headers SIP_X_HEADERS
+    + LiveKit dispatch rule for every call of the trunk
+    + LiveKit dispatch rule for +14155550000: sends reception
+    + LiveKit dispatch rule for +14155550001: sends reception
+    ~ trunk T0 main: livekitTrunkId (none) -> (the new trunk)
+    + Twilio trunk "T0 main": secure false, transferMode enable-all, cnamLookupEnabled false
+    + origination URI sip:calls.example.com:5060;transport=tcp: priority 10, weight 10, enabled
+    ~ trunk T0 main: twilioTrunkSid (none) -> (the new trunk)
+    + number +14155550000: trunkSid (the new trunk)
+    ~ number +14155550001: trunkSid (none) -> (the new trunk); takes its calls over from https://voice.example/in; `destroy` gives them back
+    "#);
 }
 
 #[tokio::test]
