@@ -172,7 +172,7 @@ fn rows(
     id: &TrunkId,
     (adopt, asked_for): (Option<String>, bool),
 ) -> db::Result<Option<Rows>> {
-    let Some(trunk) = trunks::by_id(tx, None, id)?.map(|stored| stored.row) else { return Ok(None) };
+    let Some(trunk) = configuration::trunk_by_id(tx, id)? else { return Ok(None) };
     let mut others = configuration::trunks(tx, &trunk.tenant)?;
     others.retain(|other| !other.archived && other.id != trunk.id);
     let taken = provisioned::numbers_of(tx, &trunk.tenant)?;
@@ -197,6 +197,14 @@ pub async fn choose(db: &Db, tenant: Option<&TenantId>, named: Option<&str>) -> 
                 && let Some(found) = trunks::by_id(tx, part.tenant.as_ref(), id)?
             {
                 return Ok(vec![found.row]);
+            }
+            // One that was archived while it was set up can still be taken away.
+            if let Some(id) = &id
+                && let Some(found) = configuration::trunk_by_id(tx, id)?
+                && part.tenant.as_ref().is_none_or(|tenant| *tenant == found.tenant)
+                && provisioned::find(tx, id)?.is_some()
+            {
+                return Ok(vec![found]);
             }
             let found = trunks::list(tx, &part, name.as_deref(), None)?;
             Ok(found.into_iter().map(|stored| stored.row).collect())

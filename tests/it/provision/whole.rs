@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::json;
 use switchboard::db::Engine;
+use switchboard::db::configuration::{self, Kind};
 use switchboard::provision::Asked;
 
 use super::world::{SIP_URI, World, with_rules};
@@ -114,6 +115,22 @@ async fn a_number_that_comes_is_put_on_the_trunk_and_one_that_goes_is_given_back
     assert_ne!(&found.numbers[1]["trunk_sid"], sid);
     assert_eq!(found.livekit[0]["numbers"], json!([tenant.numbers[0], "+14155559999"]));
     world.unchanged(&tenant).await;
+}
+
+#[tokio::test]
+async fn a_trunk_that_was_archived_while_it_was_set_up_can_still_be_taken_away() {
+    let Some(world) = World::new(Engine::Sqlite).await else { return };
+    let tenant = world.tenant().await;
+    world.apply(&tenant, &Asked::default()).await;
+    let (id, now) = (tenant.trunk.clone(), world.clock.now());
+    let archived = world.app.db.write(move |tx| configuration::archive(tx, Kind::Trunk, &[&id], now));
+    archived.await.expect("it is archived");
+    let refused = world.try_apply(&tenant, &Asked::default()).await.unwrap_err().to_string();
+    assert!(refused.contains("provision destroy"), "{refused}");
+    world.destroy(&tenant).await;
+    let found = world.found(&tenant).await;
+    assert!(found.twilio.is_empty() && found.livekit.is_empty() && found.rules.is_empty(), "{found:#?}");
+    assert!(found.numbers.iter().all(|number| number["trunk_sid"].is_null() || number["trunk_sid"] == ""));
 }
 
 #[tokio::test]

@@ -36,7 +36,10 @@ async fn a_trunk_is_made_read_changed_and_deleted() {
     let recording = client.recording(&made.sid).await.expect("an answer").expect("a recording");
     assert_eq!(recording.mode, Some(RecordingMode::DoNotRecord));
     for mode in [RecordingMode::FromAnswer, RecordingMode::DoNotRecord] {
-        assert_eq!(client.set_recording(&made.sid, &mode).await.expect("a recording").mode, Some(mode.clone()));
+        assert_eq!(
+            client.set_recording(&made.sid, &mode).await.expect("a recording").mode,
+            Some(mode.clone())
+        );
         let recording = client.recording(&made.sid).await.expect("an answer").expect("a recording");
         assert_eq!(recording.mode, Some(mode));
     }
