@@ -67,6 +67,11 @@ async fn look(
     asked_for: bool,
 ) -> Result<(Known, (Plan, World))> {
     let known = means.read(trunk, asked, asked_for).await?;
+    if known.trunk.archived {
+        return Err(Error::cannot(
+            "the trunk is archived: `switchboard provision destroy` takes away what was set up",
+        ));
+    }
     let world = gather((&means.twilio, &means.livekit), Some(&known.desired), &known.record).await?;
     let plan = planning::plan(&known.desired, &world, &known.record);
     Ok((known, (plan, world)))

@@ -12,6 +12,7 @@ use crate::ids::TrunkId;
 use crate::progress::Progress;
 use crate::tenancy::deeds::{Deed, action, subject};
 use crate::tenancy::record as shown;
+use crate::tenancy::rows::{self, Row};
 
 use super::error::{Error, Result};
 use super::record::{Named, Part, PartKind, Record};
@@ -309,9 +310,46 @@ fn name(
         after: json(&row),
     };
     audit::note(tx, actor, entry, now)?;
+    if let Some(old) = before.livekit.as_ref().filter(|_| row.livekit != before.livekit) {
+        rename_in_numbers(tx, &row, old, actor, now)?;
+    }
     changes::note(tx, changes::Kind::Routing, Some(&row.tenant), (&row.tenant, 0), now)?;
     tx.notify("routing");
     Ok(())
+}
+
+/// Numbers that name a LiveKit trunk by the id that it had name the one in its place: LiveKit gives a new id to whatever
+/// is made again.
+fn rename_in_numbers(
+    tx: &mut Tx<'_>,
+    trunk: &configuration::Trunk,
+    old: &str,
+    actor: &Actor,
+    now: crate::clock::Timestamp,
+) -> db::Result<()> {
+    let mut before = configuration::numbers(tx, &trunk.tenant)?;
+    before.retain(|number| !number.archived && number.livekit_trunk.as_deref() == Some(old));
+    if before.is_empty() {
+        return Ok(());
+    }
+    let (_, names) = rows::of_tenant(tx, &trunk.tenant)?;
+    let pairs: Vec<(Row, Row)> = before
+        .into_iter()
+        .map(|was| {
+            let now = configuration::Number { livekit_trunk: trunk.livekit.clone(), ..was.clone() };
+            (Row::from(was), Row::from(now))
+        })
+        .collect();
+    let saved: Vec<&configuration::Number> = pairs
+        .iter()
+        .filter_map(|(_, row)| match row {
+            Row::Number(row) => Some(row),
+            _ => None,
+        })
+        .collect();
+    configuration::save_numbers(tx, &saved, now)?;
+    let entries = pairs.iter().flat_map(|(was, row)| row.saved(Some(was), (&names, &names)));
+    db::audit::insert(tx, actor, entries, now)
 }
 
 fn twilio_settings(settings: &TrunkSettings) -> twilio::TrunkSettings {

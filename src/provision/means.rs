@@ -97,8 +97,8 @@ impl Means {
 
     /// The trunk's row, what is kept of it and what it is to be. `asked_for`: somebody chose just this trunk.
     pub(super) async fn read(&self, trunk: &TrunkId, asked: &Asked, asked_for: bool) -> Result<Known> {
-        let id = trunk.clone();
-        let rows = self.db.report(move |tx| rows(tx, &id, asked_for)).await?;
+        let (id, adopt) = (trunk.clone(), asked.adopt_livekit.clone());
+        let rows = self.db.report(move |tx| rows(tx, &id, (adopt, asked_for))).await?;
         let Rows { trunk, record, numbers } =
             rows.ok_or_else(|| Error::cannot(format!("there is no trunk {trunk}")))?;
         if let Some(record) = &record
@@ -167,13 +167,19 @@ struct Rows {
     numbers: Vec<configuration::Number>,
 }
 
-fn rows(tx: &mut Tx<'_>, id: &TrunkId, asked_for: bool) -> db::Result<Option<Rows>> {
-    let Some(trunk) = trunks::by_id(tx, None, id)?.map(|stored| stored.row) else { return Ok(None) };
+fn rows(
+    tx: &mut Tx<'_>,
+    id: &TrunkId,
+    (adopt, asked_for): (Option<String>, bool),
+) -> db::Result<Option<Rows>> {
+    let Some(trunk) = configuration::trunk_by_id(tx, id)? else { return Ok(None) };
     let mut others = configuration::trunks(tx, &trunk.tenant)?;
     others.retain(|other| !other.archived && other.id != trunk.id);
     let taken = provisioned::numbers_of(tx, &trunk.tenant)?;
     let numbers = configuration::numbers(tx, &trunk.tenant)?;
-    let numbers = numbers_of(&trunk, others.is_empty(), (asked_for, &taken), numbers);
+    // Numbers may name the trunk that is to be adopted already.
+    let named = Trunk { livekit: adopt.or_else(|| trunk.livekit.clone()), ..trunk.clone() };
+    let numbers = numbers_of(&named, others.is_empty(), (asked_for, &taken), numbers);
     Ok(Some(Rows { record: provisioned::find(tx, id)?, trunk, numbers }))
 }
 
@@ -191,6 +197,14 @@ pub async fn choose(db: &Db, tenant: Option<&TenantId>, named: Option<&str>) -> 
                 && let Some(found) = trunks::by_id(tx, part.tenant.as_ref(), id)?
             {
                 return Ok(vec![found.row]);
+            }
+            // One that was archived while it was set up can still be taken away.
+            if let Some(id) = &id
+                && let Some(found) = configuration::trunk_by_id(tx, id)?
+                && part.tenant.as_ref().is_none_or(|tenant| *tenant == found.tenant)
+                && provisioned::find(tx, id)?.is_some()
+            {
+                return Ok(vec![found]);
             }
             let found = trunks::list(tx, &part, name.as_deref(), None)?;
             Ok(found.into_iter().map(|stored| stored.row).collect())

@@ -12,7 +12,7 @@ pub use agents::{Agent, agents, save_agent};
 pub use campaigns::{Campaign, campaigns, save_campaign};
 pub use numbers::{Number, numbers, numbers_by_id, numbers_by_number, numbers_of_campaign, save_numbers};
 pub use tenants::{Tenant, is_tenant, save_tenant, tenants};
-pub use trunks::{Trunk, save_trunk, trunks};
+pub use trunks::{Trunk, save_trunk, trunk_by_id, trunks};
 
 pub(in crate::db) use agents::agent;
 pub(in crate::db) use campaigns::campaign;

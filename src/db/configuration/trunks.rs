@@ -27,6 +27,14 @@ pub fn trunks(tx: &mut Tx<'_>, tenant: &TenantId) -> Result<Vec<Trunk>> {
     tx.all(sql, &[tenant], trunk)
 }
 
+/// The trunk with this id, even if it is archived.
+pub fn trunk_by_id(tx: &mut Tx<'_>, id: &TrunkId) -> Result<Option<Trunk>> {
+    let sql = "select id, tenant_id, project, name, twilio_trunk_sid, livekit_trunk_id, active,
+                   archived_at is not null as archived
+               from platform_trunks where id = $1";
+    tx.first(sql, &[id], trunk)
+}
+
 pub(in crate::db) fn trunk(row: &Row<'_>) -> Result<Trunk> {
     Ok(Trunk {
         id: row.get("id")?,

@@ -11,7 +11,7 @@ use crate::auth::Role;
 use crate::clock::Timestamp;
 use crate::db::configuration::{self, Kind, Trunk};
 use crate::db::resources::{Stored, trunks};
-use crate::db::{self, Tx};
+use crate::db::{self, Tx, provisioned};
 use crate::http::problem::Problem;
 use crate::ids::{TenantId, TrunkId};
 use crate::tenancy::values::{self, LONGEST_ID, LONGEST_NAME};
@@ -194,6 +194,11 @@ impl Resource for Trunk {
     }
 
     fn before_archive(&self, tx: &mut Tx<'_>, _: &Who, _: Timestamp) -> Result<(), Problem> {
+        if provisioned::find(tx, &self.id)?.is_some() {
+            let what =
+                "it is set up at Twilio and LiveKit: take that away first (`switchboard provision destroy`)";
+            return Err(Problem::Conflict(what.to_owned()));
+        }
         configured::no_calls(trunks::open_calls(tx, self)?)
     }
 }

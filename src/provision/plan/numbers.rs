@@ -7,7 +7,7 @@ use twilio::Number;
 
 use crate::provision::lines::{Fields, Line, Sign, Thing, some};
 use crate::provision::record::{Part, PartKind};
-use crate::provision::steps::{Act, NumberBefore, TrunkBefore};
+use crate::provision::steps::{Act, NumberBefore, Plan, TrunkBefore};
 
 use super::Planning;
 
@@ -28,9 +28,7 @@ impl Planning<'_> {
                 // Somebody has moved it on, or it is gone.
                 None => self.plan.act_and_forget(Act::Forget, PartKind::TwilioNumber, &part.id),
                 Some(number) => {
-                    self.plan.line(back(number, &before));
-                    let act = Act::RestoreNumber { sid: part.id.clone(), before };
-                    self.plan.act_and_forget(act, PartKind::TwilioNumber, &part.id);
+                    give_back(&mut self.plan, number, before);
                 }
             }
         }
@@ -58,11 +56,14 @@ impl Planning<'_> {
             let hears_fax = number.voice_receive_mode.as_deref() == Some("fax");
             if trunk.is_some() && number.trunk_sid.as_deref() == trunk && !hears_fax {
                 there.push(wanted.number.as_str());
-                continue;
             }
+            // Those that are on it already, too: they are this trunk's from here on.
             if !noted.contains(number.sid.as_str()) {
                 let before = serde_json::to_value(NumberBefore::of(number)).unwrap_or_default();
                 self.plan.note(PartKind::TwilioNumber, &number.sid, false, Some(before));
+            }
+            if there.last() == Some(&wanted.number.as_str()) {
+                continue;
             }
             self.plan.line(taken(number, trunk, hears_fax));
             let (sid, number) = (number.sid.clone(), wanted.number.clone());
@@ -108,8 +109,21 @@ pub(super) fn before_of(part: &Part) -> NumberBefore {
     serde_json::from_value(value).unwrap_or_default()
 }
 
-/// A number that goes back to who took its calls before.
-pub(super) fn back(number: &Number, before: &NumberBefore) -> Line {
+/// Gives a number back to who took its calls before.
+pub(super) fn give_back(plan: &mut Plan, number: &Number, before: NumberBefore) {
+    let now = NumberBefore::of(number);
+    let is_back = (&now.trunk_sid, &now.voice_application_sid, &now.voice_receive_mode)
+        == (&before.trunk_sid, &before.voice_application_sid, &before.voice_receive_mode);
+    let act = if is_back {
+        Act::Forget
+    } else {
+        plan.line(back(number, &before));
+        Act::RestoreNumber { sid: number.sid.clone(), before }
+    };
+    plan.act_and_forget(act, PartKind::TwilioNumber, &number.sid);
+}
+
+fn back(number: &Number, before: &NumberBefore) -> Line {
     let mut fields = Fields::default();
     fields.note("trunkSid", number.trunk_sid.as_deref(), before.trunk_sid.as_deref());
     if let Some(application) = &before.voice_application_sid {

@@ -44,12 +44,7 @@ impl Undoing<'_> {
             let number = self.world.twilio.numbers.values().find(|number| number.sid == part.id);
             match number.filter(|number| trunk.is_some() && number.trunk_sid.as_deref() == trunk) {
                 None => self.plan.act_and_forget(Act::Forget, part.kind, &part.id),
-                Some(number) => {
-                    let before = numbers::before_of(part);
-                    self.plan.line(numbers::back(number, &before));
-                    let act = Act::RestoreNumber { sid: part.id.clone(), before };
-                    self.plan.act_and_forget(act, part.kind, &part.id);
-                }
+                Some(number) => numbers::give_back(&mut self.plan, number, numbers::before_of(part)),
             }
         }
     }

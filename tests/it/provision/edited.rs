@@ -23,7 +23,7 @@ const AT_TWILIO: [(&str, &str, &str, &str); 12] = [
     ("uri", "weight", "1", "weight 1 -> 10"),
     ("uri", "enabled", "false", "enabled false -> true"),
     ("uri", "friendly_name", r#""theirs""#, "friendlyName theirs -> "),
-    ("number", "trunk_sid", "null", "trunkSid (none) -> TK"),
+    ("number", "trunk_sid", "null", "trunkSid TK"),
     ("number", "voice_receive_mode", r#""fax""#, "voiceReceiveMode fax -> voice"),
 ];
 
@@ -84,6 +84,15 @@ async fn what_is_taken_away_by_hand_is_made_again() {
     let Some(world) = World::new(Engine::Sqlite).await else { return };
     let tenant = world.tenant().await;
     world.apply(&tenant, &with_rules()).await;
+    // One number says which trunk it is for, and says so still when LiveKit has given that another id.
+    let (_, id) = world.named(&tenant).await;
+    let text = format!(
+        "[[tenant]]\nname = \"{}\"\n[[tenant.number]]\nnumber = \"{}\"\nlivekit_trunk = \"{}\"\n",
+        tenant.name,
+        tenant.numbers[0],
+        id.expect("an id")
+    );
+    world.apply_routing(&text, &tenant.name).await;
     for round in 0..5 {
         let found = world.found(&tenant).await;
         let id = |value: &Value, name: &str| value[name].as_str().expect("an id").to_owned();

@@ -40,8 +40,11 @@ async fn a_server_tells_once_when_a_trunk_drifts_and_once_when_it_does_no_longer
     world.twilio.set(&uri, "enabled", false);
     an_hour_later(&world).await;
     world.apply(&tenant, &Asked::default()).await;
-    let all = [&all[..], &["trunk.drifted", "trunk.drift_ended", "trunk.provisioned"]].concat();
-    assert_eq!(said(&world).await, all, "an apply ends it, too");
+    let mut said = said(&world).await;
+    // Those of one moment are in no order.
+    said.sort();
+    let (ended, drifted, provisioned) = ("trunk.drift_ended", "trunk.drifted", "trunk.provisioned");
+    assert_eq!(said, [ended, ended, drifted, drifted, provisioned, provisioned], "an apply ends it, too");
     world.app.shut_down(Duration::from_secs(5)).await;
 }
 

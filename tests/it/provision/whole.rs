@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 use serde_json::json;
 use switchboard::db::Engine;
+use switchboard::db::configuration::{self, Kind};
 use switchboard::provision::Asked;
 
 use super::world::{SIP_URI, World, with_rules};
@@ -80,7 +81,18 @@ async fn a_plan_reads_like_a_diff() {
     let tenant = world.tenant().await;
     let plan = world.plan(&tenant, &with_rules()).await;
     let text = plan.lines.iter().map(|line| format!("{line}\n")).collect::<String>();
-    assert_snapshot!(text);
+    assert_snapshot!(text, @r#"
+    + LiveKit inbound trunk "T0 main": numbers +14155550000, +14155550001, allowed_addresses 54.172.60.0/30, 54.244.51.0/30, 54.171.127.192/30, 35.156.191.128/30 and 4 more, ringing_timeout 35s, include_headers SIP_X_HEADERS
+    + LiveKit dispatch rule for every call of the trunk
+    + LiveKit dispatch rule for +14155550000: sends reception
+    + LiveKit dispatch rule for +14155550001: sends reception
+    ~ trunk T0 main: livekitTrunkId (none) -> (the new trunk)
+    + Twilio trunk "T0 main": secure false, transferMode enable-all, cnamLookupEnabled false
+    + origination URI sip:calls.example.com:5060;transport=tcp: priority 10, weight 10, enabled
+    ~ trunk T0 main: twilioTrunkSid (none) -> (the new trunk)
+    + number +14155550000: trunkSid (the new trunk)
+    ~ number +14155550001: trunkSid (none) -> (the new trunk); takes its calls over from https://voice.example/in; `destroy` gives them back
+    "#);
 }
 
 #[tokio::test]
@@ -103,6 +115,22 @@ async fn a_number_that_comes_is_put_on_the_trunk_and_one_that_goes_is_given_back
     assert_ne!(&found.numbers[1]["trunk_sid"], sid);
     assert_eq!(found.livekit[0]["numbers"], json!([tenant.numbers[0], "+14155559999"]));
     world.unchanged(&tenant).await;
+}
+
+#[tokio::test]
+async fn a_trunk_that_was_archived_while_it_was_set_up_can_still_be_taken_away() {
+    let Some(world) = World::new(Engine::Sqlite).await else { return };
+    let tenant = world.tenant().await;
+    world.apply(&tenant, &Asked::default()).await;
+    let (id, now) = (tenant.trunk.clone(), world.clock.now());
+    let archived = world.app.db.write(move |tx| configuration::archive(tx, Kind::Trunk, &[&id], now));
+    archived.await.expect("it is archived");
+    let refused = world.try_apply(&tenant, &Asked::default()).await.unwrap_err().to_string();
+    assert!(refused.contains("provision destroy"), "{refused}");
+    world.destroy(&tenant).await;
+    let found = world.found(&tenant).await;
+    assert!(found.twilio.is_empty() && found.livekit.is_empty() && found.rules.is_empty(), "{found:#?}");
+    assert!(found.numbers.iter().all(|number| number["trunk_sid"].is_null() || number["trunk_sid"] == ""));
 }
 
 #[tokio::test]

@@ -97,6 +97,7 @@ async fn trunk(client: &Client, twilio: &Fake, sids: &[String]) {
     assert!(client.detach_number(&trunk, &sids[0]).await.expect("an answer"));
     assert!(!client.detach_number(&trunk, &sids[0]).await.expect("an answer"));
     client.recording(&trunk).await.expect("an answer").expect("a recording");
+    client.set_recording(&trunk, &twilio::RecordingMode::FromAnswer).await.expect("a recording");
     for _ in 0..4 {
         twilio.add_trunk(serde_json::json!({}));
     }

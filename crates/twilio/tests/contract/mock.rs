@@ -72,6 +72,7 @@ async fn trunks(client: &Client) {
     client.attach_number(TRUNK, NUMBER).await.expect("a number");
     assert!(client.detach_number(TRUNK, NUMBER).await.expect("an answer"));
     client.recording(TRUNK).await.expect("an answer").expect("a recording");
+    client.set_recording(TRUNK, &twilio::RecordingMode::DoNotRecord).await.expect("a recording");
 }
 
 async fn refused(client: &Client) {

@@ -35,6 +35,14 @@ async fn a_trunk_is_made_read_changed_and_deleted() {
     assert_eq!(changed.transfer_mode, Some(TransferMode::EnableAll));
     let recording = client.recording(&made.sid).await.expect("an answer").expect("a recording");
     assert_eq!(recording.mode, Some(RecordingMode::DoNotRecord));
+    for mode in [RecordingMode::FromAnswer, RecordingMode::DoNotRecord] {
+        assert_eq!(
+            client.set_recording(&made.sid, &mode).await.expect("a recording").mode,
+            Some(mode.clone())
+        );
+        let recording = client.recording(&made.sid).await.expect("an answer").expect("a recording");
+        assert_eq!(recording.mode, Some(mode));
+    }
     assert_eq!(client.trunks().all().await.expect("trunks").len(), 1);
     assert!(client.delete_trunk(&made.sid).await.expect("an answer"));
     assert!(!client.delete_trunk(&made.sid).await.expect("an answer"));
