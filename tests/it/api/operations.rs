@@ -242,7 +242,7 @@ on_both_databases! {
         routing::acme(&app).await;
         let api = app.api(Role::Owner, Some("tnt_1")).await;
         for (body, place, detail) in [
-            (json!({"kind": "campaingsCheck"}), "#/kind", "must be one of campaignsCheck, doctor, numbersImport, provisionPlan and provisionApply"),
+            (json!({"kind": "campaingsCheck"}), "#/kind", "must be one of campaignsCheck, doctor, numbersImport, provisionPlan, provisionApply"),
             (json!({"probe": true}), "#/kind", "is missing"),
             (json!({"kind": "campaignsCheck", "prob": true}), "#/prob", "is not known; did you mean probe?"),
             (json!({"kind": "campaignsCheck", "tenant": "tnt_1"}), "#/tenant", "is not known; did you mean tenantId?"),
