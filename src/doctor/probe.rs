@@ -16,7 +16,7 @@ pub const ROOM: &str = "switchboard-probe-";
 /// What an agent in such a room is told: nobody will ever call there, and it may leave at once.
 pub const METADATA: &str = r#"{"switchboard":"probe"}"#;
 /// livekit-server hides a new job for up to 5 s while it makes its list of workers.
-const HIDDEN_FOR: Duration = Duration::from_secs(6);
+const HIDDEN_FOR: Duration = Duration::from_secs(8);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Probed at once.
 const AT_ONCE: usize = 8;

@@ -16,8 +16,8 @@ use crate::progress::Progress;
 
 use super::{From, ahead_ms};
 
-/// LiveKit tells of a room at once; a second try of its own comes after one more.
-const WEBHOOK_WITHIN: Duration = Duration::from_millis(2500);
+/// LiveKit tells of a room at once; its third try of a webhook that fails comes after three seconds.
+const WEBHOOK_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// The room ends by itself after this, if it cannot be ended here.
 const ROOM_FOR: Duration = Duration::from_secs(10);

@@ -10,8 +10,8 @@ use switchboard::auth::Role;
 use switchboard::call::{Call, EndReason, Status};
 use switchboard::carrier::{self, Options, Report};
 use switchboard::clock::{Clock, Timestamp};
-use switchboard::db::carrier::Place;
 use switchboard::db;
+use switchboard::db::carrier::Place;
 use twilio::fake::{Fake, Fault};
 
 use crate::app::{Setup, TestApp};

@@ -120,7 +120,12 @@ impl SetUp {
 
     /// Nothing is wrong.
     pub(super) async fn is_right(&self) {
-        let (code, report) = self.doctor(&[]).await;
+        let (mut code, mut report) = self.doctor(&[]).await;
+        for _ in 0..2 {
+            if code != Some(0) {
+                (code, report) = self.doctor(&[]).await;
+            }
+        }
         let (failures, warnings) = (ended(&report, "failure"), ended(&report, "warning"));
         assert!(failures.is_empty() && warnings.is_empty(), "{report:#}");
         assert_eq!(code, Some(0));
@@ -147,7 +152,14 @@ impl SetUp {
 
     /// The same, with what is wrong in the environment.
     pub(super) async fn finds_with(&self, environment: &[(&str, &str)], (check, to_do): (&str, &str)) {
-        let (code, report) = self.doctor(environment).await;
+        let mut seen = self.doctor(environment).await;
+        // A busy machine may keep a webhook or a worker too long: that is true for a moment, and not meant here.
+        for _ in 0..2 {
+            if [ended(&seen.1, "failure"), ended(&seen.1, "warning")].concat() != [check] {
+                seen = self.doctor(environment).await;
+            }
+        }
+        let (code, report) = seen;
         let (failures, warnings) = (ended(&report, "failure"), ended(&report, "warning"));
         assert_eq!([&failures[..], &warnings[..]].concat(), [check], "{report:#}");
         assert_eq!(code, Some(i32::from(!failures.is_empty())));
