@@ -67,7 +67,7 @@ async fn say(app: &App, address: SocketAddr, started_at: Timestamp) -> db::Resul
             servers::forget(tx, now.saturating_sub(KEPT))?;
             probes::forget(tx, now.saturating_sub(KEPT))?;
             let mut running = servers::running(tx, now)?;
-            running.retain(|server| server.id != me.id);
+            running.retain(|server| server.id != me.id && !is_gone(server, now));
             Ok::<_, db::Error>(running)
         })
         .await
@@ -103,6 +103,18 @@ pub fn webhook_refused(app: &App, why: &'static str) {
             tracing::debug!(%error, "a refused webhook could not be noted");
         }
     });
+}
+
+/// Whether a server that has not said for a while that it runs is known to be gone: a process of this machine that is
+/// not there any more. In another container of the same name processes have other numbers, so that a server which has
+/// just said so is believed.
+pub fn is_gone(server: &Server, now: Timestamp) -> bool {
+    const MISSED: Duration = Duration::from_secs(20);
+    let is_late = server.seen_at < now.saturating_sub(MISSED);
+    cfg!(target_os = "linux")
+        && is_late
+        && server.host == host()
+        && !std::path::Path::new(&format!("/proc/{}", server.pid)).exists()
 }
 
 /// The name of this machine or container.

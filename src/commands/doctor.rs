@@ -67,7 +67,11 @@ pub async fn run(args: &Args, context: &Context) -> anyhow::Result<Ended> {
         Err(error) => {
             let check = Check::failure(
                 "configuration",
-                [&format!("{error:#}"), "nothing starts with these settings", "correct what it names"],
+                [
+                    &lines(&format!("{error:#}")),
+                    "nothing starts with these settings",
+                    "correct what it names",
+                ],
             );
             let examined = Examined { fixed: Vec::new(), report: Report::new(vec![check]) };
             context.print(&examined, |screen| page(&examined, args.all, screen))?;
@@ -85,6 +89,14 @@ pub async fn run(args: &Args, context: &Context) -> anyhow::Result<Ended> {
     let examined = examined?;
     context.print(&examined, |screen| page(&examined, args.all, screen))?;
     Ok(if examined.report.summary.failure > 0 { Ended::WithNothing } else { Ended::Well })
+}
+
+/// Several lines as one.
+fn lines(text: &str) -> String {
+    let mut lines = text.lines().map(str::trim);
+    let first = lines.next().unwrap_or_default().to_owned();
+    let rest: Vec<&str> = lines.collect();
+    if rest.is_empty() { first } else { format!("{first} {}", rest.join("; ")) }
 }
 
 async fn examined(

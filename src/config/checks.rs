@@ -144,7 +144,8 @@ fn livekit(project: &LiveKitConfig, reader: &mut Reader, hints: &mut Vec<String>
     {
         reader.wrong(
             &key("sip_uri"),
-            "must be sip:, a host and how to get there, without a user: sip:example.sip.livekit.cloud;transport=tcp",
+            "must be sip:, a host and how to get there (;transport=tcp, tls or udp), without a user: \
+             sip:example.sip.livekit.cloud;transport=tcp",
         );
     }
     let (has_url, has_key) = (project.url.is_some(), project.api_key.is_some());
@@ -167,12 +168,13 @@ fn livekit(project: &LiveKitConfig, reader: &mut Reader, hints: &mut Vec<String>
     }
 }
 
-/// Can a carrier be told to send calls here? A user would be sent for every number instead of the number itself.
+/// Can a carrier be told to send calls here? Without a transport Twilio uses UDP, in which long INVITEs get lost. A user would be sent for every number instead of the number itself.
 fn is_for_carriers(uri: &str) -> bool {
     let Some(rest) = uri.strip_prefix("sip:") else { return false };
     let host = rest.split(';').next().unwrap_or_default();
     let is_host = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-:[]".contains(c));
-    is_host && !rest.contains(char::is_whitespace)
+    let says_how = rest.to_ascii_lowercase().contains(";transport=");
+    is_host && says_how && !rest.contains(char::is_whitespace)
 }
 
 fn provision(config: &Config, reader: &mut Reader) {

@@ -51,7 +51,7 @@ pub fn note(tx: &mut Tx<'_>, server: &Server) -> Result<()> {
 
 /// Notes that it refused a webhook.
 pub fn refused(tx: &mut Tx<'_>, id: &str, at: Timestamp, why: &str) -> Result<()> {
-    tx.execute("update servers set refused_at = $2, refused_why = $3 where id = $1", &[&id, &at, &why])?;
+    tx.execute("update servers set refused_at = $1, refused_why = $2 where id = $3", &[&at, &why, &id])?;
     Ok(())
 }
 

@@ -122,6 +122,8 @@ pub enum RoundTrip {
         /// Why a webhook was refused meanwhile, if one was.
         refused: Option<String>,
     },
+    /// LiveKit made no room to wait for.
+    NoRoom(String),
     /// It was not tried.
     NotTried(String),
 }

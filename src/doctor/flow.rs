@@ -178,7 +178,10 @@ pub fn with_workers(mut flows: Vec<Flow>, workers: &BTreeMap<String, Worker>) ->
             }
             continue;
         }
-        let start = format!("start a worker that registers as {agent:?}, or mend the name");
+        let start = format!(
+            "start a worker that registers as {agent:?}, or mend the name; one that is full (load 0.7 and more) takes no \
+             job either"
+        );
         match flow.fallback_agent.as_ref().filter(|fallback| !is_dead(fallback)) {
             Some(fallback) => {
                 flow.state = State::AtRisk;

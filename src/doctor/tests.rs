@@ -123,7 +123,10 @@ number = "+14155550102"
 campaign = "Both"
 "#;
     let unknown = Worker::Unknown { why: "it was not looked for".to_owned() };
-    let start = Some("start a worker that registers as \"desk\", or mend the name");
+    let start = Some(
+        "start a worker that registers as \"desk\", or mend the name; one that is full (load 0.7 and more) takes no job \
+         either",
+    );
     let decided = "decided: desk answers";
     for (desk, backup, expected) in [
         (

@@ -67,7 +67,7 @@ fn number(text: &str, config: &Config) -> anyhow::Result<E164> {
 }
 
 /// The tenant of this id or name, and what it is called.
-async fn tenant(db: &Db, text: &str) -> anyhow::Result<(TenantId, String)> {
+pub(super) async fn tenant(db: &Db, text: &str) -> anyhow::Result<(TenantId, String)> {
     let wanted = text.to_owned();
     let read = db.report(move |tx: &mut Tx<'_>| -> db::Result<_> {
         let by_id = tenants::by_id(tx, None, &TenantId::from(wanted.as_str()))?;

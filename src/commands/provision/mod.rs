@@ -16,7 +16,7 @@ use crate::db::configuration::Trunk;
 use crate::progress::Progress;
 use crate::provision::{self, Addresses, Applied, Asked, Error, Means, Settings, Shown, TransferMode};
 
-use super::{Context, Ended, context, filters, livekit, serve};
+use super::{Context, Ended, context, livekit, serve};
 
 const EXAMPLES: &str = "\
 At Twilio: an Elastic SIP trunk that sends its calls to the LiveKit project (livekit.sip_uri) and nowhere else, records
@@ -166,7 +166,7 @@ async fn with_database(
         What::Destroy(args) => &args.which,
     };
     let tenant = match &which.tenant {
-        Some(text) => Some(filters::tenant(db, text).await?),
+        Some(text) => Some(super::numbers::tenant(db, text).await?.0),
         None => None,
     };
     let trunk = provision::choose(db, tenant.as_ref(), which.trunk.as_deref()).await?;
@@ -233,7 +233,9 @@ async fn destroy(context: &Context, means: &Means, (trunk, yes): (&Trunk, bool))
     let actor = Actor::command_line();
     let work = provision::destroy(means, &trunk.id, &actor, &progress);
     let destroyed = bar::shown(context.json, &progress, work).await;
-    done(context, trunk, destroyed, "is taken away")
+    let nothing = plan.lines.is_empty();
+    let what = if nothing { "is not set up: there is nothing to take away" } else { "is taken away" };
+    done(context, trunk, destroyed, what)
 }
 
 fn done(

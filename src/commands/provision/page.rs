@@ -28,7 +28,15 @@ pub(super) fn drift(drift: &Shown, screen: &Screen) -> String {
     if !drift.differs {
         return "Everything is as it was set up.\n".to_owned();
     }
-    lines(drift, screen) + "`switchboard provision apply` sets it right.\n"
+    let counts = &drift.counts;
+    let closing = if drift.blocked {
+        "Something is in the way of `switchboard provision apply`: see the lines with `!`.\n"
+    } else if counts.create + counts.change + counts.remove == 0 {
+        "`switchboard provision apply` cannot set this right: see the lines with `!`.\n"
+    } else {
+        "`switchboard provision apply` sets it right.\n"
+    };
+    lines(drift, screen) + closing
 }
 
 /// What was done.

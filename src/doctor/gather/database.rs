@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::alive;
 use crate::app::DEFAULT_PROJECT;
 use crate::commands::context;
 use crate::db::inventory::{self, Inventory};
@@ -55,6 +56,7 @@ async fn content(from: From<'_>, db: &Db, into: &mut Database) -> anyhow::Result
         Ok((servers::running(tx, now)?, inventory::read(tx)?, flows))
     });
     (into.servers, into.inventory, into.flows) = read.await?;
+    into.servers.retain(|server| !alive::is_gone(server, now));
     if into.engine == Engine::Postgres {
         into.free = None;
     }

@@ -83,7 +83,7 @@ async fn round_trip(from: From<'_>, client: &Client, database: &Result<Database,
     let room = probe::room();
     let began = from.clock.now();
     if let Err(error) = client.create_room(&room, ROOM_FOR).await {
-        return RoundTrip::NotTried(format!("LiveKit made no room: {error}"));
+        return RoundTrip::NoRoom(error.to_string());
     }
     let came = wait(db, &room).await;
     if let Err(error) = client.delete_room(&room).await {

@@ -40,20 +40,18 @@ pub struct From<'a> {
 
 /// Gathers.
 pub async fn gather(from: From<'_>, progress: &Progress) -> Facts {
-    progress.begin("asking the database", Some(2));
+    progress.begin("asking the database", None);
     let settings = settings(from);
     let database = match from.db {
         Ok(db) => database::gather(from, db).await,
         Err(why) => Err(why.to_owned()),
     };
-    progress.advance(1);
-    progress.begin("asking LiveKit and Twilio", Some(2));
+    progress.begin("asking LiveKit and Twilio", None);
     let (livekit, twilio, public) = tokio::join!(
         livekit::gather(from, &database, progress),
         twilio::gather(from, &database),
         public::gather(from, &settings),
     );
-    progress.advance(2);
     Facts { now: from.clock.now(), settings, database, livekit, twilio, public }
 }
 

@@ -117,6 +117,14 @@ fn round_trip(livekit: &LiveKit) -> Check {
             Check::ok(ID, format!("LiveKit's webhook of a new room came after {after_ms} ms"))
         }
         RoundTrip::NotTried(why) => Check::skipped(ID, why),
+        RoundTrip::NoRoom(why) => {
+            let says = format!("LiveKit makes no room: {why}");
+            let means = "no call can be taken";
+            Check::failure(
+                ID,
+                [&says, means, "see livekit-server's log: is it shutting down, or without capacity?"],
+            )
+        }
         RoundTrip::Missing { refused: Some(why) } => {
             let says = format!("a webhook came and was refused: {why}");
             let remedy = "have LiveKit sign webhooks with the API key that this server has (webhook.api_key of \
@@ -150,11 +158,16 @@ fn agents(facts: &Facts, livekit: &LiveKit) -> Check {
     }
     let told = |flows: &[&Flow]| {
         let mut whys: Vec<&str> = flows.iter().map(|flow| flow.says.as_str()).collect();
+        whys.sort_unstable();
         whys.dedup();
         let numbers = some(flows.iter().map(|flow| flow.number.as_str()));
-        let remedy = flows.iter().find_map(|flow| flow.remedy.clone());
-        let remedy = remedy.unwrap_or_else(|| "see `switchboard campaigns check`".to_owned());
-        (format!("{}: {numbers}", some(whys)), remedy)
+        let mut remedies: Vec<&str> = flows.iter().filter_map(|flow| flow.remedy.as_deref()).collect();
+        remedies.dedup();
+        let remedy = match remedies.as_slice() {
+            [] => "see `switchboard campaigns check`".to_owned(),
+            remedies => some(remedies.iter().copied()),
+        };
+        (format!("{} ({numbers})", whys.join("; ")), remedy)
     };
     if let Some(lost) = by_state.get(&Ends::Lost) {
         let (says, remedy) = told(lost);

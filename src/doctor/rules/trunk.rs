@@ -57,8 +57,8 @@ pub(super) fn checks(twilio: &Twilio) -> Vec<Check> {
     const ID: &str = "twilio.trunk";
     if twilio.trunks.is_empty() {
         let means = "what Twilio does with calls cannot be compared with what it should";
-        let remedy =
-            "run `switchboard provision apply`, or name the trunk in the routing file (twilio = \"TK…\")";
+        let remedy = "give the tenant a trunk in the routing file ([[tenant.trunk]] with a name, and twilio = \"TK…\" \
+                      if there is one already), then run `switchboard provision apply`";
         return vec![Check::warning(ID, ["no trunk here names one at Twilio", means, remedy])];
     }
     let gone: Vec<&TrunkThere> = twilio.trunks.iter().filter(|trunk| trunk.trunk.is_none()).collect();

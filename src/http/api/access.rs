@@ -65,7 +65,7 @@ impl Who {
             (Some(_), Some(_)) => Err(Problem::NotFound("tenant")),
             (None, Some(given)) => Ok(given.clone()),
             (None, None) => {
-                Err(Problem::invalid("/tenantId", "is missing: say whose it is, as you are no tenant's"))
+                Err(Problem::invalid("/tenantId", "is missing: say whose it is, as you belong to no tenant"))
             }
         }
     }
