@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
-use livekit::{Client, NewDispatch};
+use livekit::{Client, Kind, NewDispatch};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -17,6 +17,8 @@ pub const ROOM: &str = "switchboard-probe-";
 pub const METADATA: &str = r#"{"switchboard":"probe"}"#;
 /// livekit-server hides a new job for up to 5 s while it makes its list of workers.
 const HIDDEN_FOR: Duration = Duration::from_secs(8);
+/// From taking the job to being in the room.
+const JOINS_WITHIN: Duration = Duration::from_secs(4);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Probed at once.
 const AT_ONCE: usize = 8;
@@ -67,6 +69,20 @@ pub async fn one(client: &Client, agent: &str, within: Duration) -> Worker {
     found.unwrap_or_else(|error| Worker::Unknown { why: error.to_string() })
 }
 
+/// Waits until the agent is in the room: one that is on its way when the room is ended would make it anew, and stay
+/// there by itself.
+async fn joined(client: &Client, room: &str) -> livekit::Result<()> {
+    let deadline = tokio::time::Instant::now() + JOINS_WITHIN;
+    while tokio::time::Instant::now() < deadline {
+        let there = client.list_participants(room).await?;
+        if there.iter().any(|participant| participant.kind == Kind::Agent) {
+            break;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(())
+}
+
 async fn taken(client: &Client, agent: &str, room: &str, within: Duration) -> livekit::Result<Worker> {
     let began = tokio::time::Instant::now();
     let wish = NewDispatch {
@@ -80,6 +96,7 @@ async fn taken(client: &Client, agent: &str, room: &str, within: Duration) -> li
         let listed = client.list_dispatch(room).await?;
         if listed.iter().any(|one| one.id == dispatch.id && !one.jobs.is_empty()) {
             let after_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            joined(client, room).await?;
             return Ok(Worker::Alive { after_ms });
         }
         if began.elapsed() >= within {

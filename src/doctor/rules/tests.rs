@@ -256,6 +256,12 @@ fn of_livekit_as_it_may_be() {
         assert!(turns("livekit.sip", State::Failure, |facts| of_livekit(facts).sip = sip).contains(to_do));
     }
     // LiveKit no longer lets such a trunk be made; an older one may have it.
+    let twins = |facts: &mut Facts| {
+        let mut twin = of_livekit(facts).rules[0].clone();
+        twin.id = "SDR_b".to_owned();
+        of_livekit(facts).rules.push(twin);
+    };
+    assert!(turns("livekit.rules_share_key", State::Failure, twins).contains("rule"));
     let open = |facts: &mut Facts| of_livekit(facts).trunks[0].numbers.clear();
     assert!(turns("livekit.trunk_open", State::Failure, open).contains("allowed_addresses"));
 }

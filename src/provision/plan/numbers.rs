@@ -134,7 +134,15 @@ fn back(number: &Number, before: &NumberBefore) -> Line {
             [&number.voice_url, &before.voice_url].map(|url| url.as_deref().map(without_secrets));
         fields.note("voiceUrl", from.as_deref(), to.as_deref());
     }
-    Line::new(Sign::Remove, Thing::TwilioNumber, &number.phone_number).with(fields.0)
+    let to = match before {
+        NumberBefore { trunk_sid: Some(trunk), .. } => format!("its calls go back to the trunk {trunk}"),
+        NumberBefore { voice_application_sid: Some(sid), .. } => {
+            format!("its calls go back to the application {sid}")
+        }
+        NumberBefore { voice_url: Some(url), .. } => format!("its calls go back to {}", without_secrets(url)),
+        _ => "its calls go nowhere then".to_owned(),
+    };
+    Line::new(Sign::Remove, Thing::TwilioNumber, &number.phone_number).with(fields.0).says(to)
 }
 
 fn taken(number: &Number, trunk: Option<&str>, hears_fax: bool) -> Line {

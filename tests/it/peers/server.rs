@@ -57,6 +57,12 @@ impl RealLiveKit {
         RealLiveKit::start_in_turn(webhook_urls, SIDE_BY_SIDE, None).await
     }
 
+    /// Both: with a SIP API, while no other test has a server.
+    pub(crate) async fn start_alone_with_sip(webhook_urls: &[&str]) -> Option<RealLiveKit> {
+        let redis = Redis::start().await?;
+        RealLiveKit::start_in_turn(webhook_urls, SIDE_BY_SIDE, Some(redis)).await
+    }
+
     async fn start_in_turn(webhook_urls: &[&str], turns: u32, redis: Option<Redis>) -> Option<RealLiveKit> {
         let installed = super::installed()?;
         let turn = TURNS.clone().acquire_many_owned(turns).await.expect("turns are never closed");

@@ -46,7 +46,7 @@ async fn changes(twilio: &Fake, switchboard: &Process, line: &[&str]) -> (Option
 async fn nine_numbers_are_imported_and_set_up_and_nothing_is_wrong_then() {
     let webhooks = Proxy::start().await;
     let hook = format!("{}/api/v1/webhooks/livekit/events", webhooks.url);
-    let Some(livekit) = RealLiveKit::start_with_sip(&[&hook]).await else { return };
+    let Some(livekit) = RealLiveKit::start_alone_with_sip(&[&hook]).await else { return };
     let twilio = twilio().await;
     let _agent = AgentProcess::start(&livekit, AGENT, Behaviour::answers()).await;
     let mut switchboard = Process::new(&livekit.url)

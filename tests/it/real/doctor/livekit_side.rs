@@ -56,20 +56,6 @@ pub(super) async fn rules(at: &SetUp) {
     };
     another("livekit.number_not_e164", "+", json!({"numbers": ["14155550101"]})).await;
     another("livekit.rule_for_gone_trunk", "trunk", json!({"trunk_ids": ["ST_gone"]})).await;
-    let twin = at.add_rule(json!({"numbers": ["+14155550150"]})).await;
-    at.finds(
-        ("livekit.rules_share_key", "rule"),
-        async {
-            let rule = json!({"name": "another", "trunk_ids": [at.livekit_trunk],
-                              "rule": {"dispatch_rule_callee": {"room_prefix": "in", "randomize": true}}});
-            let body = json!({"sip_dispatch_rule_id": twin, "replace": rule});
-            at.livekit.sip("UpdateSIPDispatchRule", body).await;
-        },
-        async {
-            at.livekit.sip("DeleteSIPDispatchRule", json!({"sip_dispatch_rule_id": twin})).await;
-        },
-    )
-    .await;
     at.is_right().await;
 }
 

@@ -32,7 +32,7 @@ on_both_databases! {
     async fn a_trunk_is_set_up_by_operations_and_nothing_is_wrong_then(setup: Setup) {
         let webhooks = Proxy::start().await;
         let hook = format!("{}/api/v1/webhooks/livekit/events", webhooks.url);
-        let Some(livekit) = RealLiveKit::start_with_sip(&[&hook]).await else { return };
+        let Some(livekit) = RealLiveKit::start_alone_with_sip(&[&hook]).await else { return };
         let twilio = twilio().await;
         let setup = setup
             .livekit(&livekit.url)
@@ -46,10 +46,10 @@ on_both_databases! {
         let admin = app.api(Role::Admin, None).await;
         let tenant = made(&admin, "/api/v1/tenants", &json!({"name": "Acme"})).await;
         let agent = json!({"tenantId": tenant, "name": AGENT});
-        let agent = made(&admin, "/api/v1/agents", &agent).await;
+        made(&admin, "/api/v1/agents", &agent).await;
         let path = format!("/api/v1/tenants/{tenant}");
         let etag = admin.get(&path).await.etag();
-        let changed = admin.patch(&path, &etag, &json!({"defaultAgentId": agent})).await;
+        let changed = admin.patch(&path, &etag, &json!({"defaultAgentName": AGENT})).await;
         assert_eq!(changed.status, 200, "{}", changed.body);
         made(&admin, "/api/v1/trunks", &json!({"tenantId": tenant, "name": "Main"})).await;
 

@@ -60,7 +60,7 @@ impl SetUp {
         };
         let webhooks = Proxy::start().await;
         let hook = format!("{}/api/v1/webhooks/livekit/events", webhooks.url);
-        let livekit = RealLiveKit::start_with_sip(&[&hook]).await?;
+        let livekit = RealLiveKit::start_alone_with_sip(&[&hook]).await?;
         let trunk = livekit.sip("CreateSIPInboundTrunk", json!({"trunk": livekit_trunk()})).await;
         let livekit_trunk = trunk["sip_trunk_id"].as_str().expect("an id").to_owned();
         let rule = livekit.sip("CreateSIPDispatchRule", rule("every call", &[&livekit_trunk])).await;
