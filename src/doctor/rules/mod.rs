@@ -87,7 +87,7 @@ fn twilio(facts: &Facts) -> Vec<Check> {
         }
     };
     let mut checks = trunk::account(twilio);
-    checks.extend(trunk::checks(twilio));
+    checks.extend(trunk::checks(twilio, facts));
     checks.extend(origination::checks(twilio, &facts.settings));
     checks.extend(trunk::settings(twilio));
     checks.extend(numbers::checks(twilio, facts));

@@ -46,13 +46,13 @@ pub(super) async fn servers(at: &mut SetUp) {
     let mut second = at.switchboard.second().await;
     at.finds_with(&[], ("server.alone", "PostgreSQL")).await;
     second.stop().await;
-    at.is_right().await;
+    at.looks_right().await;
 }
 
 /// LiveKit's webhooks: lost on the way, and signed with another secret.
 pub(super) async fn webhooks(at: &mut SetUp) {
     at.webhooks.set_target(None);
-    at.finds_with(&[], ("webhook.round_trip", "webhook.urls")).await;
+    at.finds_probing(&[], ("webhook.round_trip", "webhook.urls")).await;
     let right = at.livekit.secret;
     at.switchboard.stop().await;
     at.switchboard.set("LIVEKIT_API_SECRET", "another-secret-of-at-least-32-characters");
@@ -60,7 +60,7 @@ pub(super) async fn webhooks(at: &mut SetUp) {
     let url = at.switchboard.url().to_owned();
     at.webhooks.set_target(Some(&url));
     at.switchboard.set("SWITCHBOARD_SERVER__PUBLIC_URL", url);
-    at.finds_with(&[("LIVEKIT_API_SECRET", right)], ("webhook.round_trip", "webhook.api_key")).await;
+    at.finds_probing(&[("LIVEKIT_API_SECRET", right)], ("webhook.round_trip", "webhook.api_key")).await;
     at.switchboard.stop().await;
     at.switchboard.set("LIVEKIT_API_SECRET", right);
     at.switchboard.start().await;
@@ -82,7 +82,7 @@ async fn until_right(at: &SetUp, what: &str) {
 
 pub(super) async fn agents(at: &mut SetUp) {
     at.agent = None;
-    at.finds_with(&[], ("agents", AGENT)).await;
+    at.finds_probing(&[], ("agents", AGENT)).await;
     at.agent = Some(AgentProcess::start(&at.livekit, AGENT, Behaviour::answers()).await);
     // LiveKit gathers the names of its workers first.
     until_right(at, "the worker takes jobs").await;

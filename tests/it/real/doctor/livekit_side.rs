@@ -35,7 +35,7 @@ pub(super) async fn trunks(at: &SetUp) {
         },
     )
     .await;
-    at.is_right().await;
+    at.looks_right().await;
 }
 
 pub(super) async fn rules(at: &SetUp) {
@@ -56,7 +56,7 @@ pub(super) async fn rules(at: &SetUp) {
     };
     another("livekit.number_not_e164", "+", json!({"numbers": ["14155550101"]})).await;
     another("livekit.rule_for_gone_trunk", "trunk", json!({"trunk_ids": ["ST_gone"]})).await;
-    at.is_right().await;
+    at.looks_right().await;
 }
 
 pub(super) async fn reach(at: &SetUp) {
