@@ -50,7 +50,7 @@ fn is_of<'a>(trunk: &'a TrunkThere) -> impl Fn(&&Url<'a>) -> bool {
     move |url| std::ptr::eq(url.trunk, trunk)
 }
 
-fn names<'a>(trunks: &[&'a TrunkThere]) -> String {
+fn names(trunks: &[&TrunkThere]) -> String {
     some(trunks.iter().map(|trunk| trunk.ours.name.as_str()))
 }
 
